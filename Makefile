@@ -1,0 +1,55 @@
+# Everything that continuous integration runs is a target here.
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= out
+
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SOURCES := toto tests scripts benchmarks
+
+.PHONY: help demo test slow check format build clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+demo: $(VENV)/.runtime ## forecast the example data with the bundled model; prints a table, saves a picture
+	@mkdir -p $(OUT)
+	$(BIN)/toto forecast examples/host_metrics.csv --horizon 96 --columns cpu_percent,load_1m,memory_percent,disk_write_mib --seed 0 --out $(OUT)/host_metrics_forecast.csv --plot $(OUT)/host_metrics_forecast.png
+
+test: $(VENV)/.development ## run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(VENV)/.development ## run the tests that take long
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.development ## run the linters and the type checker
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+
+format: $(VENV)/.development ## bring the code into its layout
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+build: $(VENV)/.development ## build the wheel and the source distribution into dist/
+	$(PIP) build
+	$(BIN)/python -m build
+
+clean: ## remove the environment and everything that was made
+	rm -rf $(VENV) $(OUT) dist build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable ".[cli]"
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.runtime
+	$(PIP) --group dev
+	@touch $@

@@ -1,0 +1,227 @@
+"""The decoding loop: predict a patch, choose its values, append them, go on.
+
+The context runs through the transformer once per series. Everything that later patches need of
+it is one `DecodingState`; `fan_out` branches that value into many sample paths, which share the
+context's keys and values and keep only their own patches. What the values of a patch are is up
+to the `step` passed in: the mean (`take_mean`) or a draw (`Draw`).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from toto.data.padding import replace_extreme_values
+from toto.inference.context import Context
+from toto.inference.philox import random_bits
+from toto.model.backbone import TotoBackbone, TotoOutput, visible_variates
+from toto.model.cache import KVCache
+from toto.model.scaler import Scale, ScalingState
+
+Values = Float[Tensor, "batch variates branches steps"]
+
+
+class Window(NamedTuple):
+    """Values in units and their statistics, per step: what patches are cut from."""
+
+    values: Values
+    statistics: Scale
+
+    def last(self, num_steps: int) -> "Window":
+        """Its last `num_steps` steps."""
+        first = self.values.shape[-1] - num_steps
+        return Window(self.values[..., first:], Scale(*(s[..., first:] for s in self.statistics)))
+
+    def followed_by(self, other: "Window") -> "Window":
+        """Both, one after the other."""
+        joined = Scale(*(torch.cat(pair, -1) for pair in zip(self.statistics, other.statistics, strict=True)))
+        return Window(torch.cat([self.values, other.values], -1), joined)
+
+    def fan_out(self, num_branches: int) -> "Window":
+        """The same for every branch, as views."""
+        values, loc, scale = (t.expand(-1, -1, num_branches, -1) for t in (self.values, *self.statistics))
+        return Window(values, Scale(loc, scale))
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingState:
+    """All that decoding must remember of the steps so far.
+
+    hidden: the transformer's output at the newest token, from which the next patch is predicted.
+    window: the last patch; the part that the next patch overlaps, and the map out of scaled space.
+    visible: which variates see each other from here on (None: all).
+    """
+
+    cache: KVCache
+    scaling: ScalingState
+    window: Window
+    hidden: Float[Tensor, "batch variates branches embed_dim"]
+    visible: Bool[Tensor, "batch 1 variates variates"] | None
+
+    def fan_out(self, num_branches: int, capacity: int) -> "DecodingState":
+        """The same state for many branches, each with room for `capacity` further tokens; nothing is copied.
+
+        `hidden` stays one: until they diverge, all branches have the same prediction.
+        """
+        return dataclasses.replace(
+            self,
+            cache=self.cache.fan_out(capacity),
+            scaling=self.scaling.fan_out(num_branches),
+            window=self.window.fan_out(num_branches),
+        )
+
+
+Step = Callable[[TotoOutput, int], Values]
+Advance = Callable[[DecodingState, Values], DecodingState]
+
+
+def begin(backbone: TotoBackbone, context: Context, context_length: int | None = None) -> DecodingState:
+    """Encode a context, once.
+
+    `context_length` says from how many of its first steps global statistics are taken (None: all).
+    """
+    statistics, scaling = backbone.scaler.begin(context.series, context.observed, context_length)
+    one_branch = Window(context.series[:, :, None], Scale(*(s[:, :, None] for s in statistics)))
+    groups = backbone.patch_groups(context.group_ids)
+    visible = visible_variates(groups[..., -1:])
+    x = backbone.embed(*one_branch)
+    if backbone.num_prepended_tokens:
+        x, groups = backbone.prepend_labels(x, groups, context.num_exogenous_variables)
+    cache = KVCache(x.shape[3])
+    hidden = backbone.transformer(x, visible_variates(groups), cache)[..., -1, :]
+    return DecodingState(
+        cache, scaling.with_branch_axis(), one_branch.last(backbone.config.patch_size), hidden, visible
+    )
+
+
+def predict(backbone: TotoBackbone, state: DecodingState, num_steps: int) -> TotoOutput:
+    """The distribution of the next `num_steps` steps, at most a patch, and the map to units."""
+    loc, scale = (backbone.per_patch(s)[..., -1, :] for s in state.window.statistics)
+    if loc.shape[-1] > 1:
+        loc, scale = loc[..., :num_steps], scale[..., :num_steps]
+    return TotoOutput(backbone.predict(state.hidden, num_steps), loc, scale)
+
+
+def advance(backbone: TotoBackbone, state: DecodingState, values: Values) -> DecodingState:
+    """Append one patch of values to every branch: its tokens alone run through the layers."""
+    statistics, scaling = backbone.scaler.advance(state.scaling, values)
+    overlap = backbone.config.patch_size - backbone.config.stride
+    window = state.window.last(overlap).followed_by(Window(values, statistics))
+    hidden = backbone.transformer(
+        backbone.embed(*window), _repeat(state.visible, values, backbone), state.cache
+    )
+    window = window.last(backbone.config.patch_size)
+    return dataclasses.replace(state, scaling=scaling, window=window, hidden=hidden[..., -1, :])
+
+
+def decode(
+    backbone: TotoBackbone,
+    state: DecodingState,
+    horizon: int,
+    step: Step,
+    advance: Advance,
+    known_future: Float[Tensor, "batch exogenous horizon"] | None = None,
+    after_patch: Callable[[], None] = lambda: None,
+) -> Values:
+    """The next `horizon` steps of every branch, in units.
+
+    Extreme values become 0, and the last variates are overwritten with `known_future`, before
+    they are fed back.
+    """
+    patches: list[Tensor] = []
+    patch_size = backbone.config.patch_size
+    for start in range(0, horizon, patch_size):
+        if start:
+            state = advance(state, patches[-1])
+        prediction = predict(backbone, state, min(patch_size, horizon - start))
+        values = replace_extreme_values(step(prediction, start).to(state.window.values.dtype))
+        if known_future is not None:
+            values = _overwrite(values, known_future[..., start : start + values.shape[-1]])
+        patches.append(values)
+        after_patch()
+    return torch.cat(patches, dim=-1)
+
+
+class Recompute:
+    """Stands in for `advance`: encodes context and all appended values anew, without a cache.
+
+    The definition that the cached path is held to; slow, and it copies the context per branch.
+    """
+
+    def __init__(self, backbone: TotoBackbone, context: Context) -> None:
+        self.backbone = backbone
+        self.context = context
+        self.appended: list[Tensor] = []
+
+    def __call__(self, state: DecodingState, values: Values) -> DecodingState:
+        """The state after one more patch; branches are batch elements while it is computed."""
+        self.appended.append(values)
+        new = torch.cat(self.appended, dim=-1)
+        batch, _, branches, num_new = new.shape
+        series, observed, ids, exogenous = self.context
+
+        def per_branch(t: Tensor) -> Tensor:
+            return t[:, None].expand(-1, branches, -1, -1).flatten(0, 1)
+
+        extended = Context(
+            torch.cat([per_branch(series), new.transpose(1, 2).flatten(0, 1)], dim=-1),
+            torch.nn.functional.pad(per_branch(observed), (0, num_new), value=True),
+            torch.cat([per_branch(ids), per_branch(ids[..., -1:]).expand(-1, -1, num_new)], dim=-1),
+            exogenous,
+        )
+        anew = begin(self.backbone, extended, context_length=series.shape[-1])
+
+        def back(t: Tensor) -> Tensor:  # [batch * branches, variates, 1, x] -> [batch, variates, branches, x]
+            return t[:, :, 0].unflatten(0, (batch, branches)).transpose(1, 2)
+
+        window = Window(back(anew.window.values), Scale(*map(back, anew.window.statistics)))
+        return dataclasses.replace(state, window=window, hidden=back(anew.hidden))
+
+
+def take_mean(prediction: TotoOutput, start: int) -> Values:
+    """The mean of every step: one path, fed back as if it were observed."""
+    return prediction.loc + prediction.scale * prediction.distribution.mean
+
+
+class Draw:
+    """One draw of every step for each of the given sample paths.
+
+    The randomness of a value is a function of the seed, the place of its series in the call, its
+    variate, its sample path and its step: neither batch neighbours nor chunks change it.
+    """
+
+    def __init__(self, seed: int, sample_ids: Int[Tensor, " branches"]) -> None:
+        self.seed = seed
+        self.sample_ids = sample_ids
+
+    def __call__(self, prediction: TotoOutput, start: int) -> Values:
+        """Values of the steps from `start` on."""
+        batch, variates, _, steps = prediction.distribution.batch_shape
+        device = self.sample_ids.device
+        bits = random_bits(
+            self.seed,
+            series=torch.arange(batch, device=device)[:, None, None, None],
+            variates=torch.arange(variates, device=device)[:, None, None],
+            samples=self.sample_ids[:, None],
+            steps=torch.arange(start, start + steps, device=device),
+        )
+        shape = torch.Size([batch, variates, len(self.sample_ids), steps])
+        drawn = prediction.distribution.expand(shape).from_bits(bits[..., :3])
+        return prediction.loc + prediction.scale * drawn
+
+
+def _repeat(visible: Tensor | None, values: Tensor, backbone: TotoBackbone) -> Tensor | None:
+    """The groups of the last patch, for every new token."""
+    if visible is None:
+        return None
+    return visible.expand(-1, values.shape[-1] // backbone.config.stride, -1, -1)
+
+
+def _overwrite(values: Values, known: Float[Tensor, "batch exogenous steps"]) -> Values:
+    """`values` with its last variates replaced in every branch."""
+    targets = values[:, : values.shape[1] - known.shape[1]]
+    known = known[:, :, None].expand(-1, -1, values.shape[2], -1)
+    return torch.cat([targets, known.to(values.dtype)], dim=1)

@@ -1,0 +1,94 @@
+"""The result of a forecast."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Shaped
+from torch import Tensor
+
+from toto.errors import InputError
+
+Steps = Float[Tensor, "batch variates horizon"]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Point forecast and sample paths, in the units of the series.
+
+    mean: [batch, variates, horizon]; the mean of the paths, or of the mean path without samples.
+    samples: [batch, variates, horizon, samples], or None for a forecast of the mean alone.
+    """
+
+    mean: Steps
+    samples: Float[Tensor, "batch variates horizon samples"] | None = None
+
+    @property
+    def median(self) -> Steps:
+        """The median path value of every step."""
+        return self.quantile(0.5)
+
+    @property
+    def std(self) -> Steps:
+        """Standard deviation over the paths; 0 for a single path."""
+        samples = self._require_samples("std")
+        return samples.std(dim=-1, correction=min(1, samples.shape[-1] - 1))
+
+    def quantile(
+        self, q: float | Sequence[float] | np.ndarray | Tensor
+    ) -> Float[Tensor, "*levels batch variates horizon"]:
+        """Quantiles over the paths, interpolated linearly between them.
+
+        Args:
+            q: one level, or a list, array or tensor [levels] of them, each from 0 to 1.
+
+        Returns:
+            [batch, variates, horizon] for one level, else [levels, batch, variates, horizon].
+
+        Raises:
+            InputError: a level outside 0 to 1, or a forecast without samples.
+        """
+        self._require_samples("quantile")
+        levels = torch.as_tensor(q, dtype=torch.float64)
+        if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):
+            raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q}")
+        positions = levels.flatten() * (self._sorted.shape[-1] - 1)
+        below = positions.floor().long()
+        above = positions.ceil().long()
+        low, high = (self._sorted[..., i.to(self._sorted.device)] for i in (below, above))
+        between = (positions - below).to(self._sorted)
+        # where both ends are equal (infinite ones too) no interpolation is wanted
+        values = torch.where(low == high, low, torch.lerp(low, high, between.expand_as(low)))
+        values = values.movedim(-1, 0)
+        return values[0] if levels.ndim == 0 else values
+
+    def cpu(self) -> "Forecast":
+        """The same forecast in main memory."""
+        return self.to("cpu")
+
+    def to(self, device: torch.device | str) -> "Forecast":
+        """The same forecast on `device`."""
+        return Forecast(self.mean.to(device), None if self.samples is None else self.samples.to(device))
+
+    def numpy(self) -> Shaped[np.ndarray, "..."]:
+        """The samples as an array [batch, variates, horizon, samples]; the mean if there are none."""
+        return (self.mean if self.samples is None else self.samples).detach().cpu().numpy()
+
+    @cached_property
+    def _sorted(self) -> Tensor:
+        """The paths in order at every step: sorted once, for all levels ever asked for."""
+        return self._require_samples("quantile").sort(dim=-1).values
+
+    def _require_samples(self, purpose: str) -> Tensor:
+        if self.samples is None:
+            raise InputError(
+                f"{purpose} needs sample paths, got a mean forecast: pass num_samples=256 to forecast"
+            )
+        return self.samples
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the sorted copy out of files."""
+        return {"mean": self.mean, "samples": self.samples}

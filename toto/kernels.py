@@ -1,0 +1,131 @@
+"""Attention, RMSNorm and SwiGLU: the only file that knows an accelerator.
+
+Native PyTorch is the definition of each. On CUDA, in half precision or float32 as they support,
+flash-attn and xformers take over where they are installed and where they compute the same thing;
+the tests marked `cuda` hold them to the native result. Nothing here is ever required.
+"""
+
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+Heads = Float[Tensor, "*rows heads tokens head_dim"]
+
+
+def accumulation_dtype(device: torch.device) -> torch.dtype:
+    """float64 for running sums and tail probabilities, or float32 where the device has no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def attention(
+    query: Float[Tensor, "rows heads queries head_dim"],
+    key: Float[Tensor, "rows heads keys head_dim"],
+    value: Float[Tensor, "rows heads keys head_dim"],
+    allowed: Bool[Tensor, "rows 1 queries keys"] | None = None,
+    causal: bool = False,
+) -> Float[Tensor, "rows heads queries head_dim"]:
+    """softmax(query key^T / sqrt(head_dim)) value.
+
+    `allowed` is True where a query may see a key (None: everywhere). With `causal` the queries
+    are the last ones of the keys, and each sees the keys up to its own position.
+    """
+    if key.shape[2] == 1:
+        return value.expand(query.shape)  # a softmax over one key is 1
+    if allowed is None and query.is_cuda:
+        accelerated = _accelerated_attention(query, key, value, causal)
+        if accelerated is not None:
+            return accelerated
+    if causal and query.shape[2] != key.shape[2]:
+        allowed, causal = _last_queries_mask(query, key), False
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, is_causal=causal)
+
+
+def branched_attention(
+    query: Float[Tensor, "rows heads branches queries head_dim"],
+    shared_key: Float[Tensor, "rows heads keys head_dim"],
+    shared_value: Float[Tensor, "rows heads keys head_dim"],
+    own_key: Float[Tensor, "rows heads branches own_keys head_dim"],
+    own_value: Float[Tensor, "rows heads branches own_keys head_dim"],
+) -> Float[Tensor, "rows heads branches queries head_dim"]:
+    """Causal attention of many branches over one shared past and each branch's own keys.
+
+    All branches of a row are the queries of one matrix product with the shared keys, which are
+    never copied; a joint softmax merges both parts exactly. The queries are the last of the own keys.
+    """
+    rows, heads, branches, queries, head_dim = query.shape
+    query = query * head_dim**-0.5
+    flat = query.reshape(rows, heads, branches * queries, head_dim)
+    shared = torch.matmul(flat, shared_key.transpose(-1, -2)).unflatten(2, (branches, queries))
+    own = torch.matmul(query, own_key.transpose(-1, -2))
+    if queries > 1:
+        own = own.masked_fill(~_last_queries_mask(query, own_key), float("-inf"))
+    weights = torch.cat([shared, own], dim=-1).softmax(-1)
+    shared_weights, own_weights = weights.split([shared.shape[-1], own.shape[-1]], dim=-1)
+    out = torch.matmul(shared_weights.flatten(2, 3), shared_value).unflatten(2, (branches, queries))
+    return out + torch.matmul(own_weights, own_value)
+
+
+def rms_norm(
+    x: Float[Tensor, "*batch features"], scale: Float[Tensor, " features"], eps: float = 1e-8
+) -> Float[Tensor, "*batch features"]:
+    """x / sqrt(mean(x^2) + eps) * scale, over the last axis."""
+    return F.rms_norm(x, scale.shape, scale, eps)
+
+
+def swiglu(gate_and_up: Float[Tensor, "*batch two_hidden"]) -> Float[Tensor, "*batch hidden"]:
+    """silu(gate) * up, with gate the first and up the second half of the last axis."""
+    gate, up = gate_and_up.chunk(2, dim=-1)
+    return F.silu(gate) * up
+
+
+def kernel_report() -> dict[str, str]:
+    """Which implementation runs: operation -> name, in words for a person (`toto info`)."""
+    if not torch.cuda.is_available():
+        chosen = "native PyTorch (scaled_dot_product_attention)"
+    else:
+        found = [name for name in ("flash_attn", "xformers") if _optional(name) is not None]
+        chosen = " or ".join([f"{name} where it applies" for name in found] + ["native PyTorch"])
+    return {
+        "attention": chosen,
+        "rms_norm": "native PyTorch (rms_norm)",
+        "swiglu": "native PyTorch",
+    }
+
+
+def _last_queries_mask(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys"]:
+    """True where query i, the last but (queries - 1 - i) of the keys, may see key j."""
+    queries, keys = query.shape[-2], key.shape[-2]
+    return torch.ones(queries, keys, dtype=torch.bool, device=query.device).tril(keys - queries)
+
+
+def _accelerated_attention(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor | None:
+    """The result of an installed CUDA kernel that applies, else None."""
+    half = query.dtype in (torch.float16, torch.bfloat16)
+    inputs = [t.transpose(1, 2) for t in (query, key, value)]  # rows, tokens, heads, head_dim
+    flash = _optional("flash_attn")
+    if flash is not None and half and query.shape[-1] <= 256:
+        # its causal mask is aligned to the last key, as ours
+        return flash.flash_attn_func(*inputs, causal=causal).transpose(1, 2)
+    xformers = _optional("xformers")
+    if xformers is not None and (half or query.dtype is torch.float32):
+        ops = importlib.import_module("xformers.ops")
+        bias = ops.fmha.attn_bias.LowerTriangularFromBottomRightMask() if causal else None
+        return ops.memory_efficient_attention(*inputs, attn_bias=bias).transpose(1, 2)
+    return None
+
+
+@functools.cache
+def _optional(name: str) -> ModuleType | None:
+    """The module, or None where it is absent or does not load."""
+    if importlib.util.find_spec(name) is None:
+        return None
+    try:
+        return importlib.import_module(name)
+    except (ImportError, OSError):  # built for another PyTorch or another GPU
+        return None

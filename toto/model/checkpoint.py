@@ -1,0 +1,157 @@
+"""Checkpoints: where they are, what their files mean, and writing them.
+
+A checkpoint is a folder with `config.json` and `model.safetensors`. It is data and is read as
+data: JSON and safetensors, never pickle. This is the only file that knows the Hugging Face hub.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from toto.errors import CheckpointError
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+BUNDLED = Path(__file__).parent.parent / "checkpoints"
+
+_FUSED_MLP = ((".mlp.0.w12.", ".mlp.0."), (".mlp.0.w3.", ".mlp.2."))
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with the package: name -> folder."""
+    return {f.parent.name: f.parent for f in sorted(BUNDLED.glob(f"*/{CONFIG_FILE}"))}
+
+
+def locate(name_or_path: str | Path, **hub_options: Any) -> Path:
+    """The folder of a checkpoint: a bundled name, a folder, a weights file in one, or a hub id.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    path = Path(name_or_path).expanduser()
+    if path.is_dir():
+        return path
+    if path.is_file():
+        if path.suffix != ".safetensors":
+            raise CheckpointError(
+                f"{path} is not a safetensors file; pickled checkpoints (.ckpt, .pt, .bin) can run code, "
+                "and are not read"
+            )
+        return path
+    name = str(name_or_path)
+    if name in bundled_models():
+        return bundled_models()[name]
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or name.startswith("."):
+        raise CheckpointError(
+            f"no checkpoint at {name!r}: give a folder, a .safetensors file, a hub id (owner/name), or one "
+            f"of the bundled models: {', '.join(bundled_models()) or 'none'}"
+        )
+    return _download(name, **hub_options)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The content of the `config.json` of a checkpoint folder, or beside a weights file."""
+    file = (path if path.is_dir() else path.parent) / CONFIG_FILE
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{file.parent} holds no {CONFIG_FILE}: it is not a checkpoint folder"
+        ) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{file} must hold an object of settings, got {type(content).__name__}")
+    return content
+
+
+def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tensor]:
+    """Name -> weight of a checkpoint, read once, straight to `map_location`.
+
+    Names come in the plain spelling whatever spelling the file has, and half precision becomes
+    float32; rotary tables that some files hold are left out.
+    """
+    file = path / WEIGHTS_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise CheckpointError(f"{file.parent} holds no {WEIGHTS_FILE}")
+    try:
+        weights = load_file(file, device=str(torch.device(map_location)))
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"{file} is damaged or not a safetensors file ({error}): fetch it again"
+        ) from error
+    return {
+        _plain_name(name): weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+        for name, weight in weights.items()
+        if not name.endswith("rotary_emb.freqs")
+    }
+
+
+def check_weights(path: Path, expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> None:
+    """Raise unless names and shapes agree, both ways.
+
+    Raises:
+        CheckpointError: names missing, unknown, or of another shape.
+    """
+    missing = sorted(set(expected) - set(weights))
+    unknown = sorted(set(weights) - set(expected))
+    wrong = [
+        f"{name} {tuple(weights[name].shape)} for {tuple(expected[name].shape)}"
+        for name in sorted(set(expected) & set(weights))
+        if weights[name].shape != expected[name].shape
+    ]
+    found = [("missing", missing), ("unknown", unknown), ("of another shape", wrong)]
+    problems = [f"{len(names)} weights {what}: {_some(names)}" for what, names in found if names]
+    if problems:
+        raise CheckpointError(f"{path} does not fit its configuration; " + "; ".join(problems))
+
+
+def write_checkpoint(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+    """Write `config.json` and `model.safetensors` to a folder, which is made if it is absent."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG_FILE).write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
+    save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, folder / WEIGHTS_FILE)
+
+
+def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> str:
+    """Upload a checkpoint folder to the hub, making the repository if need be; returns the commit URL."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=options.pop("token", None))
+    repo_id = api.create_repo(repo_id, private=options.pop("private", None), exist_ok=True).repo_id
+    done = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=commit_message, **options)
+    return str(done.commit_url)
+
+
+def _download(repo_id: str, **options: Any) -> Path:
+    """The folder in the local cache that holds the files of a hub repository."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        config, _ = (hf_hub_download(repo_id, name, **options) for name in (CONFIG_FILE, WEIGHTS_FILE))
+    except LocalEntryNotFoundError as error:
+        raise CheckpointError(
+            f"{repo_id} is not in the local cache and the hub cannot be reached: connect once, "
+            f"give a folder, or use a bundled model: {', '.join(bundled_models())}"
+        ) from error
+    except HfHubHTTPError as error:
+        raise CheckpointError(f"{repo_id} cannot be fetched from the hub: {error}") from error
+    return Path(config).parent
+
+
+def _plain_name(name: str) -> str:
+    for fused, plain in _FUSED_MLP:
+        name = name.replace(fused, plain)
+    return name
+
+
+def _some(names: list[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f", ... ({len(names) - most} more)" if len(names) > most else "")

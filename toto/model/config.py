@@ -1,0 +1,154 @@
+"""The configuration of a model, as it lies in `config.json` beside published weights."""
+
+import dataclasses
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from toto.errors import ConfigError
+
+SCALERS = ("CausalPatchStdMeanScaler", "CausalStdMeanScaler", "StdMeanScaler")
+DISTRIBUTIONS = ("MixtureOfStudentTsOutput", "StudentTOutput")
+
+_JSON_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,)}
+_IN_WORDS: dict[tuple[type, ...], str] = {
+    (int,): "a whole number",
+    (int, float): "a number",
+    (bool,): "true or false",
+}
+_COUNTS = ("patch_size", "stride", "embed_dim", "num_layers", "num_heads", "mlp_hidden_dim")
+
+
+@dataclass(frozen=True)
+class TotoConfig:
+    """Sizes and choices of one model; immutable and checked when it is made.
+
+    `scaler_cls` and `output_distribution_classes` take the plain class name, the class itself, or
+    the representation of a Python class found in published files (`<class 'model.scaler.X'>`);
+    they are kept, and written, as plain names. `spacewise_every_n_layers = n` makes every block
+    of n layers hold one space layer (first or last in it by `spacewise_first`); -1 means time
+    layers only. `use_memory_efficient_attention` is a hint of older files and decides nothing.
+    Keys this class does not know are kept in `extra` and written back.
+
+    Raises:
+        ConfigError: sizes that fit no model, or unknown names.
+    """
+
+    patch_size: int
+    stride: int
+    embed_dim: int
+    num_layers: int
+    num_heads: int
+    mlp_hidden_dim: int
+    dropout: float
+    spacewise_every_n_layers: int
+    scaler_cls: str | type
+    output_distribution_classes: Sequence[str | type] | str | type
+    spacewise_first: bool = True
+    output_distribution_kwargs: dict[str, Any] | None = None
+    use_memory_efficient_attention: bool = True
+    stabilize_with_global: bool = True
+    scale_factor_exponent: float = 10.0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Turn names into plain ones, then check everything."""
+        classes: Any = self.output_distribution_classes
+        names = tuple(classes) if isinstance(classes, (list, tuple)) else (classes,)
+        if len(names) != 1:
+            raise ConfigError(f"output_distribution_classes must hold one name, got {len(names)}: {names}")
+        object.__setattr__(self, "scaler_cls", _plain_name("scaler_cls", self.scaler_cls, SCALERS))
+        distribution = _plain_name("output_distribution_classes", names[0], DISTRIBUTIONS)
+        object.__setattr__(self, "output_distribution_classes", (distribution,))
+        self._check_sizes()
+        self._check_choices()
+
+    def _check_sizes(self) -> None:
+        for name in _COUNTS:
+            value = getattr(self, name)
+            if value < 1:
+                raise ConfigError(f"{name} must be at least 1, got {value!r}")
+        if self.patch_size % self.stride:
+            raise ConfigError(f"stride must divide patch_size {self.patch_size}, got {self.stride}")
+        if self.embed_dim % self.num_heads:
+            raise ConfigError(f"num_heads must divide embed_dim {self.embed_dim}, got {self.num_heads}")
+        if self.head_dim % 2:
+            raise ConfigError(
+                f"embed_dim / num_heads must be even for rotary positions, "
+                f"got {self.embed_dim} / {self.num_heads}"
+            )
+
+    def _check_choices(self) -> None:
+        every = self.spacewise_every_n_layers
+        if every < 1 and every != -1:
+            raise ConfigError(f"spacewise_every_n_layers must be at least 1, or -1 for none, got {every!r}")
+        if not 0 <= self.dropout < 1:
+            raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
+        if self.is_mixture:
+            components = (self.output_distribution_kwargs or {}).get("k_components")
+            if not isinstance(components, int) or components < 1:
+                raise ConfigError(
+                    f'output_distribution_kwargs must hold "k_components" of at least 1, got {components!r}'
+                )
+
+    @property
+    def head_dim(self) -> int:
+        """Size of one attention head."""
+        return self.embed_dim // self.num_heads
+
+    @property
+    def is_mixture(self) -> bool:
+        """Whether the head gives a mixture rather than one Student-T distribution."""
+        return tuple(self.output_distribution_classes) == ("MixtureOfStudentTsOutput",)  # type: ignore[arg-type]
+
+    @property
+    def k_components(self) -> int:
+        """Components of the predictive mixture; 1 for a single Student-T distribution."""
+        return self.output_distribution_kwargs["k_components"] if self.is_mixture else 1  # type: ignore[index]
+
+    def is_space_layer(self, index: int) -> bool:
+        """Whether layer `index` attends across variates (a space layer) rather than along time."""
+        every = self.spacewise_every_n_layers
+        if every == -1:
+            return False
+        return index % every == (0 if self.spacewise_first else every - 1)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TotoConfig":
+        """The configuration in the content of a `config.json`; unknown keys are kept in `extra`.
+
+        Raises:
+            ConfigError: a key is missing, or a value has the wrong type or breaks a rule.
+        """
+        known = {f.name for f in dataclasses.fields(cls)} - {"extra"}
+        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory}
+        missing = sorted(required - set(values))
+        if missing:
+            raise ConfigError(f"the configuration lacks {', '.join(missing)}")
+        for f in dataclasses.fields(cls):
+            if f.name in values and f.type in _JSON_TYPES:
+                _check_type(f.name, values[f.name], _JSON_TYPES[f.type])
+        extra = {key: value for key, value in values.items() if key not in known}
+        return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of a `config.json`, with plain names and the unknown keys it came with."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extra"}
+        values["output_distribution_classes"] = list(self.output_distribution_classes)  # type: ignore[arg-type]
+        return values | self.extra
+
+
+def _plain_name(field_name: str, value: Any, known: tuple[str, ...]) -> str:
+    """The class name in a name, a class, or the representation of a class."""
+    text = value.__name__ if isinstance(value, type) else value
+    match = re.fullmatch(r"(?:<class ')?(?:\w+\.)*(\w+)(?:'>)?", text) if isinstance(text, str) else None
+    if match is None or match[1] not in known:
+        raise ConfigError(f"{field_name} must be one of {', '.join(known)}, got {value!r}")
+    return match[1]
+
+
+def _check_type(name: str, value: Any, accepted: tuple[type, ...]) -> None:
+    """Raise unless a value read from JSON has one of the accepted types; True is no number."""
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+        raise ConfigError(f"{name} must be {_IN_WORDS[accepted]}, got {value!r}")

@@ -1,0 +1,35 @@
+"""RMSNorm and the gated feed-forward block."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from toto import kernels
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square normalisation with a learned scale (arXiv 1910.07467)."""
+
+    def __init__(self, dim: int, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """x / sqrt(mean(x^2) + eps) * scale."""
+        return kernels.rms_norm(x, self.scale, self.eps)
+
+
+class SwiGLU(nn.Module):
+    """silu(first half) * second half (arXiv 2002.05202)."""
+
+    def forward(self, x: Float[Tensor, "*batch two_hidden"]) -> Float[Tensor, "*batch hidden"]:
+        """Gate the second half of the features with the first."""
+        return kernels.swiglu(x)
+
+
+def feed_forward(embed_dim: int, hidden_dim: int, dropout: float) -> nn.Sequential:
+    """The block of a layer; its positions in the sequence name the published weights (0 and 2)."""
+    return nn.Sequential(
+        nn.Linear(embed_dim, 2 * hidden_dim), SwiGLU(), nn.Linear(hidden_dim, embed_dim), nn.Dropout(dropout)
+    )

@@ -1,0 +1,193 @@
+"""The model as users hold it: made from sizes, or from a checkpoint."""
+
+import logging
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from toto.model import checkpoint
+from toto.model.backbone import TotoBackbone
+from toto.model.config import TotoConfig
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MODEL = "toto-nano"
+
+
+class Toto(nn.Module):
+    """A Toto model; `model` is its backbone.
+
+    Made from the fields of `TotoConfig`, with random weights, or by `from_pretrained`.
+    """
+
+    def __init__(
+        self,
+        patch_size: int,
+        stride: int,
+        embed_dim: int,
+        num_layers: int,
+        num_heads: int,
+        mlp_hidden_dim: int,
+        dropout: float,
+        spacewise_every_n_layers: int,
+        scaler_cls: str | type,
+        output_distribution_classes: Any,
+        spacewise_first: bool = True,
+        output_distribution_kwargs: dict[str, Any] | None = None,
+        use_memory_efficient_attention: bool = True,
+        stabilize_with_global: bool = True,
+        scale_factor_exponent: float = 10.0,
+        **model_kwargs: Any,
+    ) -> None:
+        super().__init__()
+        self.config = TotoConfig.from_dict(
+            {
+                "patch_size": patch_size,
+                "stride": stride,
+                "embed_dim": embed_dim,
+                "num_layers": num_layers,
+                "num_heads": num_heads,
+                "mlp_hidden_dim": mlp_hidden_dim,
+                "dropout": dropout,
+                "spacewise_every_n_layers": spacewise_every_n_layers,
+                "scaler_cls": scaler_cls,
+                "output_distribution_classes": output_distribution_classes,
+                "spacewise_first": spacewise_first,
+                "output_distribution_kwargs": output_distribution_kwargs,
+                "use_memory_efficient_attention": use_memory_efficient_attention,
+                "stabilize_with_global": stabilize_with_global,
+                "scale_factor_exponent": scale_factor_exponent,
+                **model_kwargs,
+            }
+        )
+        self.model = TotoBackbone(self.config)
+
+    @classmethod
+    def from_config(cls, config: TotoConfig) -> "Toto":
+        """A model of this configuration, with random weights."""
+        return cls(**config.to_dict())
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        pretrained_model_name_or_path: str | Path = DEFAULT_MODEL,
+        *,
+        map_location: str | torch.device = "cpu",
+        strict: bool = True,
+        revision: str | None = None,
+        cache_dir: str | Path | None = None,
+        force_download: bool = False,
+        local_files_only: bool = False,
+        token: str | bool | None = None,
+        **config_overrides: Any,
+    ) -> "Toto":
+        """Load a model, ready to forecast.
+
+        Args:
+            pretrained_model_name_or_path: a bundled model ("toto-nano", works offline), a folder,
+                a .safetensors file with its config.json beside it, or a hub id ("owner/name").
+            map_location: device to read the weights to.
+            strict: False lets weights be missing (they stay random) or unknown, and logs them.
+            revision, cache_dir, force_download, local_files_only, token: for a hub id; as in
+                huggingface_hub.
+            config_overrides: fields of `TotoConfig` to use instead of the stored ones.
+
+        Raises:
+            CheckpointError: no such checkpoint, a damaged file, or weights that do not fit.
+            ConfigError: the configuration describes no model.
+        """
+        path = checkpoint.locate(
+            pretrained_model_name_or_path,
+            revision=revision,
+            cache_dir=cache_dir,
+            force_download=force_download,
+            local_files_only=local_files_only,
+            token=token,
+        )
+        return cls.load_from_checkpoint(path, map_location, strict, **config_overrides)
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: str | Path,
+        map_location: str | torch.device = "cpu",
+        strict: bool = True,
+        **config_overrides: Any,
+    ) -> "Toto":
+        """Load a model from a folder or a .safetensors file; see `from_pretrained`."""
+        path = checkpoint.locate(checkpoint_path)
+        config = TotoConfig.from_dict(checkpoint.read_config(path) | config_overrides)
+        weights = checkpoint.read_weights(path, map_location)
+        with torch.device("meta"):  # no memory, no random numbers: the weights replace every parameter
+            toto = cls.from_config(config)
+            if "model.target_variate_label" in weights or "model.exogenous_variate_label" in weights:
+                toto.model.enable_variate_labels()
+        if not strict:
+            toto = _keep_what_fits(toto, config, weights, map_location)
+            return toto.eval()
+        checkpoint.check_weights(path, toto.state_dict(), weights)
+        toto.load_state_dict(weights, assign=True)
+        return toto.eval()
+
+    def save_pretrained(self, save_directory: str | Path, dtype: torch.dtype | None = None) -> None:
+        """Write `config.json` and `model.safetensors` as published checkpoints have them.
+
+        `dtype` is that of the file (None: as in memory); half precision halves the file, and is
+        read back as float32.
+        """
+        weights = {name: w if dtype is None else w.to(dtype) for name, w in self.state_dict().items()}
+        checkpoint.write_checkpoint(Path(save_directory), self.config.to_dict(), weights)
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        commit_message: str = "Upload model",
+        private: bool | None = None,
+        token: str | None = None,
+        **upload_options: Any,
+    ) -> str:
+        """Upload the model to a hub repository, which is made if it is absent; returns the commit URL."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return checkpoint.upload(
+                Path(folder), repo_id, commit_message, private=private, token=token, **upload_options
+            )
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.model.device
+
+    @property
+    def model_kwargs(self) -> dict[str, Any]:
+        """The configuration as keyword arguments of `Toto`."""
+        return self.config.to_dict()
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile the layers that forecasts run through, in place; arguments as for `torch.compile`."""
+        self.model.transformer.compile(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Same as the backbone: see `TotoBackbone.forward`."""
+        return self.model(*args, **kwargs)
+
+
+def _keep_what_fits(
+    toto: Toto, config: TotoConfig, weights: dict[str, torch.Tensor], map_location: str | torch.device
+) -> Toto:
+    """A model with the weights that fit, random elsewhere; what does not fit is logged."""
+    fresh = Toto.from_config(config).to(map_location)
+    if toto.model.num_prepended_tokens:
+        fresh.model.enable_variate_labels()
+    expected = fresh.state_dict()
+    fitting = {n: w for n, w in weights.items() if n in expected and w.shape == expected[n].shape}
+    left = sorted(set(weights) - set(fitting))
+    random = sorted(set(expected) - set(fitting))
+    if left or random:
+        logger.warning("weights not used: %s; weights left random: %s", left or "none", random or "none")
+    fresh.load_state_dict(fitting, strict=False)
+    return fresh
