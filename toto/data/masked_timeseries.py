@@ -39,7 +39,7 @@ class MaskedTimeseries(NamedTuple):
         values: Any,
         observed: Any = None,
         group_ids: Any = None,
-        interval_seconds: float = 1.0,
+        interval_seconds: float | int = 1,
         num_exogenous_variables: int = 0,
     ) -> "MaskedTimeseries":
         """A series from anything that numpy or torch understands.
@@ -79,7 +79,7 @@ class MaskedTimeseries(NamedTuple):
             given = _as_tensor("group_ids", group_ids)
             if given.shape not in (rows, rows[-1:]):
                 raise InputError(
-                    f"group_ids must hold an id per variate, {rows[-1]} of them, got shape {tuple(given.shape)}"
+                    f"group_ids must hold {rows[-1]} ids, one per variate, got shape {tuple(given.shape)}"
                 )
             ids = given.to(ids.device).expand(rows)
         seconds = torch.arange(series.shape[-1], device=series.device) * interval_seconds

@@ -38,7 +38,7 @@ class Forecast:
         return samples.std(dim=-1, correction=min(1, samples.shape[-1] - 1))
 
     def quantile(
-        self, q: float | Sequence[float] | np.ndarray | Tensor
+        self, q: float | int | Sequence[float] | np.ndarray | Tensor
     ) -> Float[Tensor, "*levels batch variates horizon"]:
         """Quantiles over the paths, interpolated linearly between them.
 

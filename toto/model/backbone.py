@@ -156,7 +156,7 @@ class TotoBackbone(nn.Module):
             b, v, p = (ids != ids[..., :1]).any(-1).nonzero()[0].tolist()
             raise InputError(
                 f"id_mask must be constant within a patch of {self.patch_embed.patch_size} steps, got two "
-                f"ids in patch {p} of variate {v}, batch {b}: start a new group at a multiple of the patch size"
+                f"ids in patch {p} of variate {v}, batch {b}: start a group at a multiple of the patch size"
             )
         return ids[..., 0]
 

@@ -133,7 +133,7 @@ def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> s
 def _download(repo_id: str, **options: Any) -> Path:
     """The folder in the local cache that holds the files of a hub repository."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
         config, _ = (hf_hub_download(repo_id, name, **options) for name in (CONFIG_FILE, WEIGHTS_FILE))
@@ -142,7 +142,7 @@ def _download(repo_id: str, **options: Any) -> Path:
             f"{repo_id} is not in the local cache and the hub cannot be reached: connect once, "
             f"give a folder, or use a bundled model: {', '.join(bundled_models())}"
         ) from error
-    except HfHubHTTPError as error:
+    except (HfHubHTTPError, HFValidationError) as error:
         raise CheckpointError(f"{repo_id} cannot be fetched from the hub: {error}") from error
     return Path(config).parent
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,10 +43,10 @@ class TotoConfig:
     mlp_hidden_dim: int
     dropout: float
     spacewise_every_n_layers: int
-    scaler_cls: str | type
-    output_distribution_classes: Sequence[str | type] | str | type
+    scaler_cls: Any
+    output_distribution_classes: Any
     spacewise_first: bool = True
-    output_distribution_kwargs: dict[str, Any] | None = None
+    output_distribution_kwargs: Any = None
     use_memory_efficient_attention: bool = True
     stabilize_with_global: bool = True
     scale_factor_exponent: float = 10.0
@@ -54,7 +54,7 @@ class TotoConfig:
 
     def __post_init__(self) -> None:
         """Turn names into plain ones, then check everything."""
-        classes: Any = self.output_distribution_classes
+        classes = self.output_distribution_classes
         names = tuple(classes) if isinstance(classes, (list, tuple)) else (classes,)
         if len(names) != 1:
             raise ConfigError(f"output_distribution_classes must hold one name, got {len(names)}: {names}")
@@ -86,7 +86,8 @@ class TotoConfig:
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
         if self.is_mixture:
-            components = (self.output_distribution_kwargs or {}).get("k_components")
+            given = self.output_distribution_kwargs
+            components = given.get("k_components") if isinstance(given, dict) else None
             if not isinstance(components, int) or components < 1:
                 raise ConfigError(
                     f'output_distribution_kwargs must hold "k_components" of at least 1, got {components!r}'
@@ -100,12 +101,12 @@ class TotoConfig:
     @property
     def is_mixture(self) -> bool:
         """Whether the head gives a mixture rather than one Student-T distribution."""
-        return tuple(self.output_distribution_classes) == ("MixtureOfStudentTsOutput",)  # type: ignore[arg-type]
+        return self.output_distribution_classes == ("MixtureOfStudentTsOutput",)
 
     @property
     def k_components(self) -> int:
         """Components of the predictive mixture; 1 for a single Student-T distribution."""
-        return self.output_distribution_kwargs["k_components"] if self.is_mixture else 1  # type: ignore[index]
+        return self.output_distribution_kwargs["k_components"] if self.is_mixture else 1
 
     def is_space_layer(self, index: int) -> bool:
         """Whether layer `index` attends across variates (a space layer) rather than along time."""
@@ -135,7 +136,7 @@ class TotoConfig:
     def to_dict(self) -> dict[str, Any]:
         """The content of a `config.json`, with plain names and the unknown keys it came with."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extra"}
-        values["output_distribution_classes"] = list(self.output_distribution_classes)  # type: ignore[arg-type]
+        values["output_distribution_classes"] = list(self.output_distribution_classes)
         return values | self.extra
 
 

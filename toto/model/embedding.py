@@ -29,8 +29,9 @@ class PatchEmbedding(nn.Module):
     def forward(
         self, scaled: Float[Tensor, "*batch patches patch_size"]
     ) -> Float[Tensor, "*batch patches embed_dim"]:
-        """Tokens of patches that are already scaled."""
-        return self.projection(scaled.to(self.projection.weight.dtype))
+        """Tokens of patches that are already scaled, in the dtype of the weights (under autocast too)."""
+        dtype = self.projection.weight.dtype
+        return self.projection(scaled.to(dtype)).to(dtype)
 
 
 def unit_vector(label: Float[Tensor, " embed_dim"]) -> Float[Tensor, " embed_dim"]:

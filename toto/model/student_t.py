@@ -216,7 +216,7 @@ def _lower_quantile(
 ) -> Float[Tensor, "..."]:
     """The quantile of a probability in (0, 1/2]: Newton's method on the logarithm, kept in a bracket.
 
-    Elements leave the computation as they converge; most take few steps, all take at most some 130.
+    Elements leave the computation as they converge: most after 4 to 8 steps, steplike mixtures after 50.
     """
     probability, df, loc, scale, weights = torch.broadcast_tensors(
         probability[..., None], df, loc, scale, weights
@@ -260,7 +260,7 @@ def _search_step(
     newton, middle = x - step, _middle(low, high)
     inside = (newton > low) & (newton < high)
     converging = inside & (error.abs() <= 0.5 * before)
-    settled = ~((error.abs() > 1e-12) & (step.abs() > 2e-16 * x.abs()))  # NaN settles too
+    settled = (error.abs() <= 1e-12) | (step.abs() <= 2e-16 * x.abs()) | error.isnan()
     last = torch.where(inside, newton, x)
     x = torch.where(settled, last, torch.where(converging, newton, middle))
     error = torch.where(converging, error.abs(), math.inf)

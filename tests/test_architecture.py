@@ -1,0 +1,138 @@
+"""Who may import whom, what importing costs, and the public names."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import toto
+
+ROOT = Path(toto.__file__).parent
+MODULES = sorted(ROOT.rglob("*.py"))
+
+# each room may import itself and the rooms listed
+ALLOWED = {
+    "errors": set(),
+    "kernels": {"errors"},
+    "model": {"errors", "kernels"},
+    "data": {"errors"},
+    "inference": {"errors", "kernels", "model", "data"},
+    "training": {"errors", "kernels", "model", "data", "inference"},
+    "cli": {"errors", "kernels", "model", "data", "inference", "training"},
+}
+
+# third-party packages with one home
+HOMES = {
+    "huggingface_hub": {"model/checkpoint.py"},
+    "pandas": {"data/frame.py", "data/csv.py", "data/time_grid.py", "data/table.py"},
+    "matplotlib": {"inference/plot.py"},
+    "gluonts": {"inference/gluonts_predictor.py"},
+    "xformers": {"kernels.py"},
+    "flash_attn": {"kernels.py"},
+}
+
+LIGHT = [
+    "gluonts",
+    "pandas",
+    "scipy",
+    "lightning",
+    "matplotlib",
+    "typer",
+    "rich",
+    "huggingface_hub",
+    "beartype",
+]
+
+
+def imported_names(path: Path) -> list[str]:
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names.append(node.module)
+            if node.module == "toto":
+                names += [f"toto.{alias.name}" for alias in node.names]
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    if room in ("__init__", "__main__"):
+        return
+    for name in imported_names(path):
+        parts = name.split(".")
+        if parts[0] == "toto" and len(parts) > 1 and parts[1] in ALLOWED:
+            assert parts[1] in ALLOWED[room] | {room}, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_third_party_package_has_one_home(path):
+    for name in imported_names(path):
+        package = name.split(".")[0]
+        if package in HOMES:
+            assert str(path.relative_to(ROOT).as_posix()) in HOMES[package], f"{path} imports {package}"
+
+
+def test_importing_toto_and_its_public_names_loads_no_optional_package():
+    program = (
+        "import sys, toto\n"
+        "for name in toto.__all__: getattr(toto, name)\n"
+        f"print([name for name in {LIGHT} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_has_a_home_and_a_docstring():
+    assert dir(toto) == sorted(dir(toto))
+    for name in toto.__all__:
+        assert name in dir(toto)
+        if name != "__version__":
+            assert getattr(toto, name).__doc__
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'toto' has no attribute 'surprise'"):
+        toto.surprise  # noqa: B018
+
+
+def test_no_pickle_is_loaded_anywhere():
+    for path in MODULES:
+        assert "pickle" not in imported_names(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+                assert "weights_only=True" in [ast.unparse(k).replace(" ", "") for k in node.keywords], path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "toto.model.toto.Toto",
+        "toto.inference.forecaster.TotoForecaster",
+        "toto.inference.forecaster.Forecast",
+        "toto.inference.forecaster.MaskedTimeseries",
+        "toto.data.util.dataset.MaskedTimeseries",
+        "toto.data.util.dataset.CausalMaskedTimeseries",
+        "toto.data.util.dataset.pad_array",
+        "toto.data.util.dataset.pad_id_mask",
+        "toto.data.util.dataset.replace_extreme_values",
+        "toto.data.util.dataset.is_extreme_value",
+        "toto.model.backbone.TotoBackbone",
+        "toto.model.backbone.TotoOutput",
+        "toto.model.scaler.StdMeanScaler",
+        "toto.model.scaler.CausalStdMeanScaler",
+        "toto.model.scaler.CausalPatchStdMeanScaler",
+        "toto.model.distribution.StudentTOutput",
+        "toto.model.distribution.MixtureOfStudentTsOutput",
+        "toto.model.util.KVCache",
+        "toto.model.util.RMSNorm",
+    ],
+)
+def test_import_paths_of_published_code_work(path):
+    module, name = path.rsplit(".", 1)
+    assert hasattr(__import__(module, fromlist=[name]), name)

@@ -1,0 +1,94 @@
+"""The native kernels against plain formulas, and accelerated ones against the native."""
+
+import pytest
+import torch
+
+from toto import kernel_report, kernels
+
+
+def heads(*shape: int, seed: int = 0, dtype=torch.float64, device="cpu") -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, generator=generator, dtype=torch.float64).to(device, dtype)
+
+
+def plain_attention(q, k, v, allowed):
+    scores = (q @ k.transpose(-1, -2)) / q.shape[-1] ** 0.5
+    return scores.masked_fill(~allowed, float("-inf")).softmax(-1) @ v
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(5, 5), (2, 5), (1, 5), (1, 1)])
+def test_causal_attention_sees_the_keys_up_to_the_query(queries, keys):
+    q, k, v = heads(2, 3, queries, 4), heads(2, 3, keys, 4, seed=1), heads(2, 3, keys, 4, seed=2)
+    allowed = torch.arange(keys)[None, :] <= torch.arange(keys - queries, keys)[:, None]
+    torch.testing.assert_close(kernels.attention(q, k, v, causal=True), plain_attention(q, k, v, allowed))
+
+
+def test_attention_follows_the_mask():
+    q, k, v = (heads(2, 3, 5, 4, seed=s) for s in range(3))
+    allowed = (heads(2, 1, 5, 5, seed=4) > 0) | torch.eye(5, dtype=torch.bool)
+    torch.testing.assert_close(kernels.attention(q, k, v, allowed=allowed), plain_attention(q, k, v, allowed))
+
+
+def test_a_single_key_is_its_value():
+    q, k, v = heads(2, 3, 4, 4), heads(2, 3, 1, 4, seed=1), heads(2, 3, 1, 4, seed=2)
+    torch.testing.assert_close(kernels.attention(q, k, v), v.expand(-1, -1, 4, -1))
+
+
+@pytest.mark.parametrize("new", [1, 2])
+def test_branches_over_a_shared_past_equal_each_branch_alone(new):
+    past_k, past_v = heads(2, 3, 6, 4, seed=1), heads(2, 3, 6, 4, seed=2)
+    q, own_k, own_v = (
+        heads(2, 3, 5, new, 4, seed=3),
+        heads(2, 3, 5, 4, 4, seed=4),
+        heads(2, 3, 5, 4, 4, seed=5),
+    )
+    out = kernels.branched_attention(q, past_k, past_v, own_k, own_v)
+    for n in range(5):
+        k, v = torch.cat([past_k, own_k[:, :, n]], 2), torch.cat([past_v, own_v[:, :, n]], 2)
+        torch.testing.assert_close(out[:, :, n], kernels.attention(q[:, :, n], k, v, causal=True))
+
+
+def test_rms_norm_and_swiglu_are_their_formulas():
+    x, scale = heads(3, 8), heads(8, seed=1)
+    expected = x / (x.square().mean(-1, keepdim=True) + 1e-8).sqrt() * scale
+    torch.testing.assert_close(kernels.rms_norm(x, scale), expected)
+    gate, up = x[:, :4], x[:, 4:]
+    torch.testing.assert_close(kernels.swiglu(x), gate * torch.sigmoid(gate) * up)
+
+
+def test_sums_run_in_float64_where_the_device_has_it():
+    assert kernels.accumulation_dtype(torch.device("cpu")) is torch.float64
+    assert kernels.accumulation_dtype(torch.device("mps")) is torch.float32
+
+
+def test_the_report_says_which_kernel_runs():
+    report = kernel_report()
+    assert report.keys() == {"attention", "rms_norm", "swiglu"}
+    if not torch.cuda.is_available():
+        assert all("native PyTorch" in kernel for kernel in report.values())
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("queries", "causal"), [(33, True), (4, True), (33, False)])
+def test_accelerated_attention_is_the_native_one(dtype, queries, causal):
+    shapes = [(2, 3, queries, 64), (2, 3, 33, 64), (2, 3, 33, 64)]
+    q, k, v = (heads(*shape, seed=s, dtype=dtype, device="cuda") for s, shape in enumerate(shapes))
+    allowed = torch.ones(queries, 33, dtype=torch.bool, device="cuda").tril(33 - queries)
+    expected = plain_attention(*(t.double() for t in (q, k, v)), allowed if causal else allowed | True)
+    tolerance = 1e-4 if dtype is torch.float32 else 3e-2
+    torch.testing.assert_close(
+        kernels.attention(q, k, v, causal=causal).double(), expected, rtol=tolerance, atol=tolerance
+    )
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_a_forecast_on_a_gpu_is_that_of_the_processor(tiny):
+    from toto import MaskedTimeseries, TotoForecaster
+
+    inputs = MaskedTimeseries.from_array(heads(2, 3, 40).cumsum(-1))
+    here = TotoForecaster(tiny).forecast(inputs, 20, 8, seed=0).samples
+    there = TotoForecaster(tiny.cuda()).forecast(inputs, 20, 8, seed=0).samples
+    torch.testing.assert_close(there.cpu(), here, rtol=1e-8, atol=1e-8)
