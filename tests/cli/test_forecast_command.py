@@ -1,0 +1,304 @@
+import re
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from toto import MaskedTimeseries, Toto, TotoForecaster
+from toto.cli import report
+
+pd = pytest.importorskip("pandas")
+
+
+def written(result, path) -> "pd.DataFrame":
+    assert result.exit_code == 0, result.output
+    return pd.read_csv(path)
+
+
+def failed(result, message: str) -> None:
+    """The command ended with code 2 and one line that holds the message."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_the_variates_of_a_wide_file_are_forecast(toto_command, wide_file):
+    result = toto_command("forecast", wide_file, "--out", "out.csv")
+    frame = written(result, "out.csv")
+    assert list(frame.columns) == ["time", "variate", "mean", "0.1", "0.5", "0.9"]
+    assert frame["variate"].tolist() == ["cpu"] * 5 + ["load"] * 5
+    assert frame["time"].tolist()[:2] == ["2024-01-01 02:00:00", "2024-01-01 02:01:00"]
+    assert (frame["0.1"] <= frame["0.5"]).all()
+    assert (frame["0.5"] <= frame["0.9"]).all()
+
+
+def test_the_command_gives_what_the_forecaster_gives(toto_command, wide_file, model_folder):
+    options = ["--seed", 3, "--device", "cpu", "--out", "out.csv"]
+    frame = written(toto_command("forecast", wide_file, *options), "out.csv")
+    values = pd.read_csv(wide_file)[["cpu", "load"]].to_numpy().T
+    forecaster = TotoForecaster(Toto.from_pretrained(model_folder))
+    forecast = forecaster.forecast(MaskedTimeseries.from_array(values), 5, 16, seed=3)
+    np.testing.assert_allclose(frame["0.5"], forecast.median[0].flatten(), rtol=1e-5)
+    np.testing.assert_allclose(frame["mean"], forecast.mean[0].flatten(), rtol=1e-5)
+
+
+def test_the_output_says_what_ran(toto_command, wide_file, model_folder):
+    result = toto_command("forecast", wide_file, "--context", 64)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    assert result.stdout.splitlines()[0] == "wide.csv: 2 variates, next 5 steps of 1 min"
+    summary = result.stdout.splitlines()[-1]
+    assert summary.startswith(f"{model_folder} (0.0")
+    assert f"M parameters, {device}), context 64 steps (the last of 120), 16 samples, seed 0, " in summary
+    assert summary.endswith(" s")
+
+
+def test_a_short_forecast_is_printed_in_full_and_a_long_one_in_part(toto_command, wide_file):
+    short = toto_command("forecast", wide_file)
+    assert short.stdout.count("2024-01-01 02:0") == 10
+    long = toto_command("forecast", wide_file, "--horizon", 30)
+    assert long.stdout.count("2024-01-01 02:") == 6
+    assert "First and last steps; --out forecast.csv writes all 60 rows." in long.stdout
+
+
+def test_the_same_seed_gives_the_same_table_and_another_seed_another(toto_command, wide_file):
+    tables = [
+        toto_command("forecast", wide_file, "--seed", seed).stdout.rsplit("\n", 2)[0] for seed in (7, 7, 8)
+    ]
+    assert tables[0] == tables[1]
+    assert tables[0] != tables[2]
+
+
+def test_quantiles_name_their_columns_in_order(toto_command, wide_file):
+    result = toto_command("forecast", wide_file, "--quantiles", "0.975, 0.5,.025", "--out", "out.csv")
+    assert list(written(result, "out.csv").columns)[3:] == ["0.025", "0.5", "0.975"]
+
+
+def test_columns_choose_the_variates(toto_command, wide_file):
+    result = toto_command("forecast", wide_file, "--columns", "load, cpu", "--out", "out.csv")
+    assert written(result, "out.csv")["variate"].unique().tolist() == ["load", "cpu"]
+
+
+def test_independent_columns_do_not_see_each_other(toto_command, wide_file):
+    both = written(toto_command("forecast", wide_file, "--independent", "--out", "a.csv"), "a.csv")
+    one = written(
+        toto_command("forecast", wide_file, "--independent", "--columns", "load", "--out", "b.csv"), "b.csv"
+    )
+    together = written(toto_command("forecast", wide_file, "--out", "c.csv"), "c.csv")
+    load = both[both["variate"] == "load"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(load, one)
+    assert not np.allclose(together.loc[together["variate"] == "load", "mean"], one["mean"])
+
+
+def test_the_series_of_a_long_file_are_forecast_on_their_own_grids(toto_command, long_file):
+    result = toto_command("forecast", long_file, "--out", "out.csv")
+    frame = written(result, "out.csv")
+    assert list(frame.columns) == ["unique_id", "ds", "mean", "0.1", "0.5", "0.9"]
+    first = frame.groupby("unique_id")["ds"].first().to_dict()
+    assert first == {
+        "north": "2024-02-10 00:00:00",
+        "south": "2024-01-24 00:00:00",
+        "west": "2024-01-02 06:00:00",
+    }
+    assert result.stdout.splitlines()[0] == "long.csv: 3 series, next 5 steps"
+    assert "context 23 to 40 steps" in result.stdout
+
+
+def test_a_long_series_does_not_depend_on_which_others_there_are(toto_command, long_file):
+    everything = written(toto_command("forecast", long_file, "--out", "a.csv"), "a.csv")
+    frame = pd.read_csv(long_file)
+    frame[frame["unique_id"] == "south"].to_csv("south.csv", index=False)
+    alone = written(toto_command("forecast", "south.csv", "--out", "b.csv"), "b.csv")
+    south = everything[everything["unique_id"] == "south"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(south.drop(columns="ds"), alone.drop(columns="ds"))
+    assert pd.to_datetime(south["ds"]).tolist() == pd.to_datetime(alone["ds"]).tolist()
+
+
+def test_equal_series_of_a_long_file_draw_different_paths(toto_command, long_file):
+    frame = pd.read_csv(long_file).query("unique_id == 'north'")
+    pd.concat([frame, frame.assign(unique_id="copy")]).to_csv("twice.csv", index=False)
+    result = written(toto_command("forecast", "twice.csv", "--out", "out.csv"), "out.csv")
+    assert not np.allclose(result["0.5"][:5], result["0.5"][5:])
+
+
+def test_a_long_file_may_name_its_columns(toto_command, long_file):
+    frame = pd.read_csv(long_file).rename(columns={"unique_id": "store", "ds": "day", "y": "sales"})
+    frame.assign(visits=frame["sales"] * 2).to_csv("stores.csv", index=False)
+    options = ["--id-column", "store", "--time-column", "day", "--columns", "sales,visits"]
+    result = toto_command("forecast", "stores.csv", *options, "--out", "out.csv")
+    assert list(written(result, "out.csv").columns)[:3] == ["store", "day", "target"]
+    assert "stores.csv: 3 series of 2 targets" in result.stdout
+    assert "north, visits" in result.stdout
+
+
+def test_many_series_are_printed_in_part(toto_command):
+    frame = pd.DataFrame({"unique_id": np.repeat(np.arange(25), 3), "ds": np.tile([1, 2, 3], 25), "y": 1.0})
+    frame.to_csv("many.csv", index=False)
+    result = toto_command("forecast", "many.csv", "--samples", 2)
+    assert result.exit_code == 0, result.output
+    assert (
+        "First and last steps of the first 20 of 25; --out forecast.csv writes all 125 rows." in result.stdout
+    )
+
+
+def test_a_parquet_file_is_read_and_written(toto_command, wide_file, tmp_path):
+    pd.read_csv(wide_file, parse_dates=["time"]).to_parquet(tmp_path / "wide.parquet")
+    result = toto_command("forecast", "wide.parquet", "--out", "out.parquet")
+    assert result.exit_code == 0, result.output
+    assert "10 rows written to out.parquet" in result.stderr
+    frame = pd.read_parquet("out.parquet")
+    csv = written(toto_command("forecast", wide_file, "--out", "out.csv"), "out.csv")
+    np.testing.assert_allclose(frame["mean"], csv["mean"])
+    assert frame["time"].dtype.kind == "M"
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.svg", "out.pdf"])
+def test_a_picture_is_drawn(toto_command, long_file, tmp_path, name):
+    pytest.importorskip("matplotlib")
+    result = toto_command("forecast", long_file, "--plot", name)
+    assert result.exit_code == 0, result.output
+    assert f"picture written to {name}" in result.stderr
+    assert (tmp_path / name).stat().st_size > 5000
+
+
+def test_missing_cells_gaps_and_numbered_steps_are_told(toto_command, tmp_path):
+    (tmp_path / "gaps.csv").write_text("time,y\n" + "".join(f"{t},{t % 3}\n" for t in [1, 2, 3, 7, 8, 9, 10]))
+    result = toto_command("forecast", "gaps.csv", "--out", "out.csv")
+    assert written(result, "out.csv")["time"].tolist() == [11, 12, 13, 14, 15]
+    assert "note: 3 of 10 values of the context are missing" in result.stderr
+    (tmp_path / "plain.csv").write_text("y\n1\n2\n3\n")
+    result = toto_command("forecast", "plain.csv", "--out", "out.csv")
+    assert written(result, "out.csv")["time"].tolist() == [4, 5, 6, 7, 8]
+    assert "note: plain.csv has no time column: its steps are numbered from 1" in result.stderr
+    assert result.stdout.splitlines()[0] == "plain.csv: 1 variate, next 5 steps"
+
+
+def test_a_variate_without_any_value_is_told(toto_command, tmp_path):
+    (tmp_path / "empty.csv").write_text("time,a,b\n1,5,\n2,6,\n3,7,\n")
+    result = toto_command("forecast", "empty.csv")
+    assert result.exit_code == 0
+    assert "note: a, b: 1 of 2 variates hold no real value" in result.stderr
+
+
+def test_sort_sorts(toto_command, wide_file, tmp_path):
+    lines = wide_file.read_text().splitlines()
+    (tmp_path / "mixed.csv").write_text("\n".join([lines[0], *lines[:0:-1]]))
+    tables = []
+    for name, options in (("wide.csv", []), ("mixed.csv", ["--sort"])):
+        tables.append(written(toto_command("forecast", name, *options, "--out", "out.csv"), "out.csv"))
+    pd.testing.assert_frame_equal(*tables)
+
+
+BAD_FILES = {
+    "text": ("time,y\n1,1\n2,broken\n3,3\n", "bad.csv, line 3, column y: 'broken' is not a number"),
+    "repeated": (
+        "time,y\n1,1\n2,2\n2,3\n",
+        "bad.csv, line 4, column time: 2 is there a second time (1 repeated",
+    ),
+    "unsorted": (
+        "time,y\n1,1\n3,2\n2,3\n",
+        "bad.csv, line 4, column time: 2 stands after 3; time stamps must",
+    ),
+    "irregular": ("time,y\n1,1\n2,2\n3,2\n4.5,3\n", "bad.csv, line 5, column time: 4.5 is not on the grid"),
+    "no rows": ("time,y\n", "bad.csv: no rows; at least one row of values is needed"),
+    "empty": ("", "bad.csv: the file is empty; the first line must name the columns"),
+    "binary": ("\udcff\udcfe\x00", "bad.csv: not a text file in UTF-8"),
+    "long without y": ("unique_id,ds,v\na,1,1\n", "needs a target column y: name another one with columns"),
+    "no stamp": ("time,y\nnoon,1\n", "bad.csv, line 2, column time: 'noon' is not a time stamp"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_FILES)
+def test_a_bad_file_is_an_error_that_names_the_place(toto_command, tmp_path, case):
+    content, message = BAD_FILES[case]
+    (tmp_path / "bad.csv").write_bytes(content.encode("utf-8", "surrogateescape"))
+    failed(toto_command("forecast", "bad.csv"), message)
+
+
+def test_a_missing_file_is_an_error(toto_command):
+    failed(toto_command("forecast", "absent.csv"), "absent.csv: no such file")
+
+
+def test_an_unknown_column_is_an_error_that_lists_the_others(toto_command, wide_file):
+    for option in ("--columns", "--time-column", "--id-column"):
+        failed(toto_command("forecast", wide_file, option, "x"), "no column 'x'; there are time, cpu, load")
+
+
+@pytest.mark.parametrize("quantiles", ["high", "0", "1", "0.5,1.5", "0.5,0.5", "", "nan"])
+def test_quantiles_must_be_different_and_between_0_and_1(toto_command, wide_file, quantiles):
+    failed(
+        toto_command("forecast", wide_file, "--quantiles", quantiles),
+        f"--quantiles must be different numbers between 0 and 1, like 0.1,0.5,0.9; got {quantiles!r}",
+    )
+
+
+def test_outputs_are_checked_before_anything_runs(toto_command, wide_file):
+    failed(toto_command("forecast", "absent.csv", "--out", "out.xlsx"), "out.xlsx: the name must end in .csv")
+    failed(toto_command("forecast", "absent.csv", "--plot", "out.doc"), "out.doc: the name must end in .png")
+    failed(toto_command("forecast", "absent.csv", "--out", "no/out.csv"), "there is no folder no; create it")
+
+
+@pytest.mark.parametrize(("module", "package"), [("pandas", "pandas"), ("matplotlib.figure", "matplotlib")])
+def test_a_package_that_is_missing_is_told(toto_command, wide_file, monkeypatch, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
+    failed(
+        toto_command("forecast", wide_file, "--plot", "out.png"), f"needs {package}: pip install 'toto-fore"
+    )
+
+
+def test_an_unknown_model_is_an_error_that_lists_the_bundled_ones(toto_command, wide_file):
+    failed(
+        toto_command("forecast", wide_file, "--model", "absent"), "no checkpoint at 'absent': give a folder"
+    )
+
+
+@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_an_unknown_device_is_an_error(toto_command, wide_file, device):
+    failed(
+        toto_command("forecast", wide_file, "--device", device), f"--device {device}: not available here ("
+    )
+
+
+@pytest.mark.parametrize("option", ["--horizon", "--samples", "--context"])
+@pytest.mark.parametrize("value", ["0", "-3", "many"])
+def test_counts_must_be_at_least_one(toto_command, wide_file, option, value):
+    result = toto_command("forecast", wide_file, option, value)
+    assert result.exit_code == 2
+    assert option in re.sub(r"\x1b\[[0-9;]*m", "", result.stderr)
+    assert result.stdout == ""
+
+
+def test_a_bug_keeps_its_traceback(toto_command, wide_file, monkeypatch):
+    monkeypatch.setattr(TotoForecaster, "forecast", lambda *_, **__: {}["bug"])
+    result = toto_command("forecast", wide_file)
+    assert isinstance(result.exception, KeyError)
+    assert result.exit_code == 1
+
+
+def test_large_and_small_numbers_are_readable():
+    numbers = {1e-9: "1e-09", 0.00123456: "0.0012346", 12.3456: "12.346", 123456.7: "123,457", 4e15: "4e+15"}
+    assert {number: report._number_format(number)(number) for number in numbers} == numbers
+    assert report._number_format(float("inf"))(float("inf")) == "inf"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "terminal", "shown"), [(2, True, True), (0, True, False), (2, False, False)]
+)
+def test_a_progress_bar_shows_only_on_a_terminal_and_only_in_long_work(
+    monkeypatch, capsys, seconds, terminal, shown
+):
+    monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+    monkeypatch.setenv("TERM", "xterm")
+    start = time.monotonic()
+    with report.PatientProgress(num_series=2) as progress:
+        monkeypatch.setattr(report.time, "monotonic", lambda: start + seconds)
+        progress.within_series(1, 2)
+        progress.series_done()
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert ("forecasting" in output.err) == shown

@@ -1,0 +1,5 @@
+"""`python -m toto` is the command line."""
+
+from toto.cli import main
+
+main()

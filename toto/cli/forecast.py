@@ -1,0 +1,227 @@
+"""`toto forecast`: table in; table, file and picture out."""
+
+import hashlib
+import logging
+import textwrap
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import typer
+
+from toto.cli.report import PatientProgress, print_forecast
+from toto.data.csv import check_output, read_table, write_table
+from toto.data.frame import RegularSeries, forecast_frame, is_long, series_from_long, series_from_wide
+from toto.data.table import import_pandas
+from toto.errors import InputError
+from toto.inference.forecast import Forecast
+from toto.inference.forecaster import TotoForecaster
+from toto.inference.plot import MAX_PANELS, Panel, forecast_panels, import_matplotlib, plot_panels
+from toto.model.toto import Toto
+
+log = logging.getLogger(__name__)
+
+PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
+ROWS_PER_BATCH = 1024  # variates x paths decoded together: bounds memory, and changes no result
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the columns of the table are; None: to be found."""
+
+    time_column: str | None
+    columns: list[str] | None
+    id_column: str | None
+    sort: bool
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which model forecasts, and how."""
+
+    model: str
+    device: str | None
+    horizon: int
+    context: int
+    samples: int
+    seed: int
+    independent: bool
+
+
+def run_forecast(
+    data: Path, layout: Layout, settings: Settings, quantiles: str, out: Path | None, picture: Path | None
+) -> None:
+    """Read, forecast, print; write and draw if asked for. What is wrong is found before the model runs.
+
+    Raises:
+        InputError: see `series_from_wide` and `series_from_long`; a level, a suffix or a folder.
+        CheckpointError: no such model.
+    """
+    levels = parse_levels(quantiles)
+    if out is not None:
+        check_output(out)
+    if picture is not None:
+        check_output(picture, PICTURE_SUFFIXES)
+        import_matplotlib("figure")
+    series = read_series(data, layout)
+    if settings.independent:
+        series = [part for one in series for part in one.split()]
+    toto = Toto.from_pretrained(settings.model, map_location=_device(settings.device))
+    _note_missing(series, settings.context)
+    start = time.perf_counter()
+    frames: list[Any] = []
+    panels: list[Panel] = []
+    for one, forecast in zip(series, forecast_each(TotoForecaster(toto), series, settings), strict=True):
+        frames.append(_tidy(one, forecast, levels))
+        if picture is not None and len(panels) < MAX_PANELS:
+            panels += _panels(one, forecast, settings.horizon)
+    seconds = time.perf_counter() - start
+    frame = import_pandas().concat(frames, ignore_index=True)
+    steps = _steps(series, settings.horizon)
+    print_forecast(
+        frame,
+        series[0].time_column,
+        [label for one in series for label in one.labels],
+        title=f"{data.name}: {_num_series(series)}, {steps}",
+        summary=f"{_model(settings.model, toto)}, {_context(series, settings)}, {settings.samples} samples, "
+        f"seed {settings.seed}, {seconds:.1f} s",
+    )
+    if out is not None:
+        write_table(frame, out)
+        typer.echo(f"{len(frame):,} rows written to {out}", err=True)
+    if picture is not None:
+        plot_panels(panels, f"{data.name}: {steps}").savefig(picture, dpi=150)
+        typer.echo(f"picture written to {picture}", err=True)
+
+
+def parse_levels(text: str) -> list[float]:
+    """`0.1,0.5,0.9` as numbers, ascending.
+
+    Raises:
+        InputError: not numbers between 0 and 1, or one twice.
+    """
+    try:
+        levels = sorted(float(part) for part in text.split(","))
+    except ValueError:
+        levels = []
+    if not levels or len(set(levels)) < len(levels) or not all(0 < level < 1 for level in levels):
+        raise InputError(
+            f"--quantiles must be different numbers between 0 and 1, like 0.1,0.5,0.9; got {text!r}"
+        )
+    return levels
+
+
+def read_series(data: Path, layout: Layout) -> list[RegularSeries]:
+    """The series of a long table, or the one of a wide table."""
+    table = read_table(data)
+    if is_long(table, layout.id_column):
+        return series_from_long(table, layout.id_column, layout.time_column, layout.columns, sort=layout.sort)
+    return [series_from_wide(table, layout.time_column, layout.columns, sort=layout.sort)]
+
+
+def forecast_each(
+    forecaster: TotoForecaster, series: Sequence[RegularSeries], settings: Settings
+) -> Iterator[Forecast]:
+    """A forecast per series, one after the other: none depends on which others there are."""
+    with PatientProgress(len(series)) as progress:
+        for one in series:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                forecast = forecaster.forecast(
+                    one.masked_timeseries(settings.context),
+                    settings.horizon,
+                    settings.samples,
+                    samples_per_batch=max(1, ROWS_PER_BATCH // len(one.values)),
+                    seed=series_seed(one, settings),
+                    progress=progress.within_series,
+                )
+            for warning in caught:
+                log.warning("%s: %s", ", ".join(one.labels), warning.message)
+            progress.series_done()
+            yield forecast.cpu()
+
+
+def series_seed(series: RegularSeries, settings: Settings) -> int:
+    """The seed itself for the one series of a wide table; else one from the seed and the name of the series.
+
+    So independent series draw different paths, and which others there are makes no difference.
+    """
+    if series.id_column is None and not settings.independent:
+        return settings.seed
+    named = f"{settings.seed} {'; '.join(series.labels)}".encode()
+    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "big") >> 1
+
+
+def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
+    missing = sum(int(np.isnan(one.values[:, -context:]).sum()) for one in series)
+    if missing:
+        total = sum(one.values[:, -context:].size for one in series)
+        log.warning("%s of %s values of the context are missing", f"{missing:,}", f"{total:,}")
+
+
+def _tidy(series: RegularSeries, forecast: Forecast, levels: Sequence[float]) -> Any:
+    quantiles = forecast.quantile(levels)[:, 0]
+    return forecast_frame(series, forecast.mean[0].numpy(), quantiles.numpy(), levels)
+
+
+def _panels(series: RegularSeries, forecast: Forecast, horizon: int) -> list[Panel]:
+    return forecast_panels(
+        forecast,
+        series.values,
+        times=_clock(series.times()),
+        future_times=_clock(series.future_times(horizon)),
+        names=series.labels,
+    )
+
+
+def _clock(times: Any) -> np.ndarray:
+    """Time stamps as a picture shows them: on the clock of their time zone."""
+    return (times if getattr(times, "tz", None) is None else times.tz_localize(None)).to_numpy()
+
+
+def _device(name: str | None) -> torch.device:
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = textwrap.shorten(str(error), 80, placeholder="...")
+        raise InputError(
+            f"--device {name}: not available here ({reason}); toto info lists the devices"
+        ) from None
+    return device
+
+
+def _num_series(series: Sequence[RegularSeries]) -> str:
+    count = len({one.series_id for one in series})
+    variates = len({name for one in series for name in one.variates})
+    if series[0].id_column is None:
+        return f"{variates} variate{'s' * (variates > 1)}"
+    targets = f" of {variates} targets" if variates > 1 else ""
+    return f"{count} series{targets}"
+
+
+def _steps(series: Sequence[RegularSeries], horizon: int) -> str:
+    """`next 96 steps of 15 min`; the length of a step only where all series agree on one in time."""
+    spacings = {one.grid.spacing for one in series}
+    spacing = f" of {spacings.pop()}" if len(spacings) == 1 and series[0].grid.counts_time else ""
+    return f"next {horizon} step{'s' * (horizon > 1)}{spacing}"
+
+
+def _context(series: Sequence[RegularSeries], settings: Settings) -> str:
+    lengths = [one.values.shape[1] for one in series]
+    used = [min(length, settings.context) for length in lengths]
+    steps = f"{min(used):,}" if min(used) == max(used) else f"{min(used):,} to {max(used):,}"
+    cut = f" (the last of {max(lengths):,})" if max(lengths) > settings.context else ""
+    return f"context {steps} steps{cut}"
+
+
+def _model(name: str, toto: Toto) -> str:
+    parameters = sum(weight.numel() for weight in toto.parameters())
+    return f"{name} ({parameters / 1e6:.3g} M parameters, {toto.device.type})"
