@@ -56,6 +56,13 @@ def test_rms_norm_and_swiglu_are_their_formulas():
     torch.testing.assert_close(kernels.swiglu(x), gate * torch.sigmoid(gate) * up)
 
 
+def test_running_sums_by_doubling_are_running_sums():
+    x = heads(2, 3, 37)
+    torch.testing.assert_close(kernels.running_sum(x), x.cumsum(-1))
+    torch.testing.assert_close(kernels._sum_by_doubling(x), x.cumsum(-1))
+    assert kernels._sum_by_doubling(x[..., :1]).equal(x[..., :1])
+
+
 def test_sums_run_in_float64_where_the_device_has_it():
     assert kernels.accumulation_dtype(torch.device("cpu")) is torch.float64
     assert kernels.accumulation_dtype(torch.device("mps")) is torch.float32
@@ -92,3 +99,18 @@ def test_a_forecast_on_a_gpu_is_that_of_the_processor(tiny):
     here = TotoForecaster(tiny).forecast(inputs, 20, 8, seed=0).samples
     there = TotoForecaster(tiny.cuda()).forecast(inputs, 20, 8, seed=0).samples
     torch.testing.assert_close(there.cpu(), here, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_forecasts_on_a_gpu_run_with_deterministic_algorithms(tiny, monkeypatch):
+    from toto import MaskedTimeseries, TotoForecaster
+
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    inputs = MaskedTimeseries.from_array(heads(2, 3, 40).cumsum(-1))
+    torch.use_deterministic_algorithms(True)
+    try:
+        a, b = (TotoForecaster(tiny.cuda()).forecast(inputs, 20, 8, seed=0).samples for _ in range(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(a, b)

@@ -23,6 +23,17 @@ def accumulation_dtype(device: torch.device) -> torch.dtype:
     return torch.float32 if device.type == "mps" else torch.float64
 
 
+def running_sum(x: Float[Tensor, "*batch steps"]) -> Float[Tensor, "*batch steps"]:
+    """The sum of the values up to and including each step.
+
+    CUDA has no deterministic `cumsum`: where determinism is asked for, sums of doubling length
+    are added there.
+    """
+    if x.is_cuda and torch.are_deterministic_algorithms_enabled():
+        return _sum_by_doubling(x)
+    return x.cumsum(-1)
+
+
 def attention(
     query: Float[Tensor, "rows heads queries head_dim"],
     key: Float[Tensor, "rows heads keys head_dim"],
@@ -96,6 +107,14 @@ def kernel_report() -> dict[str, str]:
         "rms_norm": "native PyTorch (rms_norm)",
         "swiglu": "native PyTorch",
     }
+
+
+def _sum_by_doubling(x: Tensor) -> Tensor:
+    length = 1
+    while length < x.shape[-1]:
+        x = x + F.pad(x, (length, 0))[..., : x.shape[-1]]
+        length *= 2
+    return x
 
 
 def _last_queries_mask(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys"]:

@@ -36,7 +36,7 @@ def test_what_is_given_stays_as_it_is():
 
 def test_it_unpacks_replaces_and_moves_as_a_named_tuple():
     series = MaskedTimeseries.from_array(np.zeros((2, 4)), interval_seconds=300)
-    values, mask, ids, stamps, intervals, exogenous = series
+    values, _, _, stamps, intervals, exogenous = series
     assert exogenous == 0
     assert stamps[0].tolist() == [0, 300, 600, 900]
     assert intervals.tolist() == [300, 300]

@@ -1,5 +1,6 @@
 """Properties that every forecast has, and the errors of bad input."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -344,6 +345,12 @@ def test_sample_counts_below_one_are_errors(tiny):
         forecast(tiny, series(1, 2, 40), samples_per_batch=-1)
 
 
+def test_counts_and_seeds_may_be_numbers_of_numpy(tiny):
+    plain = forecast(tiny, series(1, 2, 40), 12, 5, seed=3).samples
+    counted = forecast(tiny, series(1, 2, 40), np.int64(12), np.int32(5), seed=np.int64(3)).samples
+    assert torch.equal(counted, plain)
+
+
 def test_seed_and_generator_exclude_each_other(tiny):
     with pytest.raises(InputError, match="seed or generator, not both"):
         forecast(tiny, series(1, 2, 40), seed=1, generator=torch.Generator())
@@ -378,7 +385,7 @@ def test_groups_that_change_inside_a_patch_are_an_error(tiny):
 def test_covariates_that_do_not_fit_are_errors(tiny):
     values, future = series(1, 3, 40), series(1, 1, 20)
     with pytest.raises(
-        InputError, match="num_exogenous_variables must leave at least one of 3 variates .* got 3"
+        InputError, match=r"num_exogenous_variables must leave at least one of 3 variates .* got 3"
     ):
         forecast(tiny, values, exogenous=3)
     with pytest.raises(InputError, match="needs inputs with num_exogenous_variables above 0"):

@@ -143,7 +143,7 @@ def test_strict_false_keeps_what_fits_and_logs_the_rest(tiny, saved, caplog):
 def test_a_truncated_or_foreign_file_is_an_error(saved):
     file = saved / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="is damaged or not a safetensors file .* fetch it again"):
+    with pytest.raises(CheckpointError, match=r"is damaged or not a safetensors file .* fetch it again"):
         Toto.from_pretrained(saved)
     file.write_bytes(b"PK\x03\x04 something else entirely")
     with pytest.raises(CheckpointError, match="is damaged or not a safetensors file"):
@@ -158,16 +158,16 @@ def test_pickled_checkpoints_are_refused(saved):
 
 def test_missing_parts_of_a_folder_are_named(saved, tmp_path):
     shutil.copytree(saved, tmp_path / "weights_only").joinpath("config.json").unlink()
-    with pytest.raises(CheckpointError, match="holds no config.json"):
+    with pytest.raises(CheckpointError, match=r"holds no config.json"):
         Toto.from_pretrained(tmp_path / "weights_only")
     (saved / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="holds no model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"holds no model.safetensors"):
         Toto.from_pretrained(saved)
 
 
 def test_a_config_that_is_not_json_or_not_an_object_is_an_error(saved):
     (saved / "config.json").write_text("{patch_size: 8")
-    with pytest.raises(CheckpointError, match="config.json is not valid JSON"):
+    with pytest.raises(CheckpointError, match=r"config.json is not valid JSON"):
         Toto.from_pretrained(saved)
     (saved / "config.json").write_text("[1, 2]")
     with pytest.raises(CheckpointError, match="must hold an object of settings, got list"):
@@ -189,7 +189,7 @@ def test_names_that_are_nothing_are_errors_that_list_what_there_is():
 
 
 def test_a_hub_id_that_is_not_in_the_local_cache_says_what_to_do(tmp_path):
-    with pytest.raises(CheckpointError, match="a/b is not in the local cache .* use a bundled model"):
+    with pytest.raises(CheckpointError, match=r"a/b is not in the local cache .* use a bundled model"):
         Toto.from_pretrained("a/b", cache_dir=tmp_path, local_files_only=True)
     with pytest.raises(CheckpointError, match="a--b/c cannot be fetched from the hub"):
         Toto.from_pretrained("a--b/c", cache_dir=tmp_path, local_files_only=True)

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
+from operator import index
+from typing import SupportsIndex
 
 import torch
 from jaxtyping import Float, Shaped
@@ -33,13 +36,13 @@ class TotoForecaster:
     def forecast(
         self,
         inputs: MaskedTimeseries,
-        prediction_length: int,
-        num_samples: int | None = None,
-        samples_per_batch: int = 10,
+        prediction_length: SupportsIndex,
+        num_samples: SupportsIndex | None = None,
+        samples_per_batch: SupportsIndex = 10,
         use_kv_cache: bool = True,
         future_exogenous_variables: Shaped[Tensor, "*batch exogenous horizon"] | None = None,
         *,
-        seed: int | None = None,
+        seed: SupportsIndex | None = None,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Forecast:
@@ -60,29 +63,24 @@ class TotoForecaster:
         Raises:
             InputError: an argument that breaks a rule; the message names it.
         """
-        _check_count("prediction_length", prediction_length)
+        horizon = _count("prediction_length", prediction_length)
         context = prepare_context(inputs, self.model)
-        known = _known_future(future_exogenous_variables, context, prediction_length)
-        if num_samples is None:
-            return Forecast(self._mean_path(context, prediction_length, use_kv_cache, known, progress))
-        _check_count("num_samples", num_samples)
-        _check_count("samples_per_batch", samples_per_batch)
-        samples = self._sample_paths(
-            context,
-            prediction_length,
-            num_samples,
-            min(samples_per_batch, num_samples),
-            use_kv_cache,
-            known,
-            _resolve_seed(seed, generator),
-            progress,
-        )
+        known = _known_future(future_exogenous_variables, context, horizon)
+        decoder = _Decoder(self.model, context, horizon, known, use_kv_cache, progress)
+        with torch.no_grad(), _dropout_off(self.model):
+            if num_samples is None:
+                return Forecast(decoder.mean_path())
+            samples = decoder.sample_paths(
+                _count("num_samples", num_samples),
+                _count("samples_per_batch", samples_per_batch),
+                _resolve_seed(seed, generator),
+            )
         return Forecast(samples.mean(dim=-1), samples)
 
     def generate_mean(
         self,
         inputs: Shaped[Tensor, "*batch variates time"],
-        prediction_length: int,
+        prediction_length: SupportsIndex,
         timestamp_seconds: Tensor | None = None,
         time_interval_seconds: Tensor | None = None,
         input_padding_mask: Tensor | None = None,
@@ -103,13 +101,13 @@ class TotoForecaster:
     def generate_samples(
         self,
         inputs: Shaped[Tensor, "*batch variates time"],
-        prediction_length: int,
-        num_samples: int,
+        prediction_length: SupportsIndex,
+        num_samples: SupportsIndex,
         timestamp_seconds: Tensor | None = None,
         time_interval_seconds: Tensor | None = None,
         input_padding_mask: Tensor | None = None,
         id_mask: Tensor | None = None,
-        sampling_batch_size: int = 10,
+        sampling_batch_size: SupportsIndex = 10,
         use_kv_cache: bool = False,
         future_exogenous_variables: Tensor | None = None,
         num_exogenous_variables: int = 0,
@@ -137,59 +135,56 @@ class TotoForecaster:
         """
         return base_distr.affine(loc, scale)
 
-    def _mean_path(
-        self,
-        context: Context,
-        horizon: int,
-        use_kv_cache: bool,
-        known: Tensor | None,
-        progress: Progress | None,
-    ) -> Float[Tensor, "batch variates horizon"]:
-        count = _PatchCount(progress, self._num_patches(horizon))
-        with torch.no_grad(), _dropout_off(self.model):
-            state = decoding.begin(self.model, context).fan_out(1, self._capacity(horizon))
-            advance = self._advance(context, use_kv_cache)
-            return decoding.decode(self.model, state, horizon, decoding.take_mean, advance, known, count)[
-                :, :, 0
-            ]
 
-    def _sample_paths(
-        self,
-        context: Context,
-        horizon: int,
-        num_samples: int,
-        samples_per_batch: int,
-        use_kv_cache: bool,
-        known: Tensor | None,
-        seed: int,
-        progress: Progress | None,
+@dataclass(frozen=True)
+class _Decoder:
+    """One call of the forecaster: everything that its mean path or its sample paths need."""
+
+    model: TotoBackbone
+    context: Context
+    horizon: int
+    known_future: Float[Tensor, "batch exogenous known_steps"] | None
+    use_kv_cache: bool
+    progress: Progress | None
+
+    @property
+    def num_patches(self) -> int:
+        """Patches that cover the horizon."""
+        return -(-self.horizon // self.model.config.patch_size)
+
+    def mean_path(self) -> Float[Tensor, "batch variates horizon"]:
+        """The path of the means."""
+        state = decoding.begin(self.model, self.context)
+        count = _PatchCount(self.progress, self.num_patches)
+        return self._decode(state, 1, decoding.take_mean, count)[:, :, 0]
+
+    def sample_paths(
+        self, num_samples: int, samples_per_batch: int, seed: int
     ) -> Float[Tensor, "batch variates horizon samples"]:
+        """Sample paths, decoded in chunks from one encoded context."""
         firsts = range(0, num_samples, samples_per_batch)
-        count = _PatchCount(progress, len(firsts) * self._num_patches(horizon))
-        paths = context.series.new_empty(*context.series.shape[:2], horizon, num_samples)
-        with torch.no_grad(), _dropout_off(self.model):
-            start = decoding.begin(self.model, context)
-            for first in firsts:
-                ids = torch.arange(first, min(first + samples_per_batch, num_samples), device=paths.device)
-                state = start.fan_out(len(ids), self._capacity(horizon))
-                advance = self._advance(context, use_kv_cache)
-                draw = decoding.Draw(seed, ids)
-                values = decoding.decode(self.model, state, horizon, draw, advance, known, count)
-                paths[..., first : first + len(ids)] = values.transpose(2, 3)
+        count = _PatchCount(self.progress, len(firsts) * self.num_patches)
+        series = self.context.series
+        paths = series.new_empty(*series.shape[:2], self.horizon, num_samples)
+        state = decoding.begin(self.model, self.context)
+        for first in firsts:
+            ids = torch.arange(first, min(first + samples_per_batch, num_samples), device=series.device)
+            values = self._decode(state, len(ids), decoding.Draw(seed, ids), count)
+            paths[..., first : first + len(ids)] = values.transpose(2, 3)
         return paths
 
-    def _advance(self, context: Context, use_kv_cache: bool) -> decoding.Advance:
-        if use_kv_cache:
-            return partial(decoding.advance, self.model)
-        return decoding.Recompute(self.model, context)
-
-    def _num_patches(self, horizon: int) -> int:
-        return -(-horizon // self.model.config.patch_size)
-
-    def _capacity(self, horizon: int) -> int:
-        """Tokens that a branch appends: those of every patch but the last."""
-        tokens_per_patch = self.model.config.patch_size // self.model.config.stride
-        return (self._num_patches(horizon) - 1) * tokens_per_patch
+    def _decode(
+        self, state: decoding.DecodingState, num_branches: int, step: decoding.Step, count: "_PatchCount"
+    ) -> Float[Tensor, "batch variates branches horizon"]:
+        config = self.model.config
+        capacity = (self.num_patches - 1) * (config.patch_size // config.stride)  # the last is not fed back
+        advance: decoding.Advance = (
+            partial(decoding.advance, self.model)
+            if self.use_kv_cache
+            else decoding.Recompute(self.model, self.context)
+        )
+        branched = state.fan_out(num_branches, capacity)
+        return decoding.decode(self.model, branched, self.horizon, step, advance, self.known_future, count)
 
 
 class _PatchCount:
@@ -218,19 +213,20 @@ def _dropout_off(model: TotoBackbone) -> Iterator[None]:
             model.train()
 
 
-def _check_count(name: str, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+def _count(name: str, value: SupportsIndex) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < 1:
         raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return index(value)
 
 
-def _resolve_seed(seed: int | None, generator: torch.Generator | None) -> int:
+def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None) -> int:
     """The seed of a call: the one given, or one drawn from the generator or the global random state."""
     if seed is not None and generator is not None:
         raise InputError(f"give seed or generator, not both: got seed={seed} and a generator")
     if seed is not None:
-        if not isinstance(seed, int) or not 0 <= seed < 2**63:
+        if not hasattr(seed, "__index__") or not 0 <= index(seed) < 2**63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-        return seed
+        return index(seed)
     device = generator.device if generator is not None else torch.device("cpu")
     return int(torch.randint(2**63 - 1, (), generator=generator, device=device))
 

@@ -15,7 +15,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from toto.errors import InputError
-from toto.kernels import accumulation_dtype
+from toto.kernels import accumulation_dtype, running_sum
 
 
 class Moments(NamedTuple):
@@ -42,10 +42,10 @@ class Moments(NamedTuple):
         x, w = values.to(self.mean.dtype), weights.to(self.mean.dtype)
         first = (w > 0).to(torch.uint8).argmax(-1, keepdim=True)
         base = torch.where(self.num_observed[..., None] > 0, self.mean[..., None], x.gather(-1, first))
-        num_observed = self.num_observed[..., None] + w.cumsum(-1)
-        mean = base + (w * (x - base)).cumsum(-1) / num_observed.clamp(min=1)
+        num_observed = self.num_observed[..., None] + running_sum(w)
+        mean = base + running_sum(w * (x - base)) / num_observed.clamp(min=1)
         before = torch.cat([base, mean[..., :-1]], dim=-1)
-        squares = self.squares[..., None] + (w * (x - before) * (x - mean)).cumsum(-1)
+        squares = self.squares[..., None] + running_sum(w * (x - before) * (x - mean))
         return Moments(num_observed, torch.where(num_observed > 0, mean, 0.0), squares)
 
     def at(self, step: int) -> "Moments":
