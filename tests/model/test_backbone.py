@@ -125,6 +125,24 @@ def test_fewer_steps_of_a_patch_are_the_first_steps_of_all(tiny):
     torch.testing.assert_close(some.mean, all_steps.mean[:, :3])
 
 
+@pytest.mark.parametrize("kind", ["MixtureOfStudentTsOutput", "StudentTOutput"])
+def test_heads_folded_for_many_tokens_are_those_of_a_few(make_tiny, kind):
+    model = make_tiny(output_distribution_classes=[kind]).model
+    hidden = torch.randn(40, 32, dtype=torch.float64)  # more tokens than outputs of the heads: folded
+    together = model.predict(hidden, 5)
+    for i in range(40):
+        alone = model.predict(hidden[i : i + 1], 5)
+        for name in ("df", "loc", "scale"):
+            torch.testing.assert_close(getattr(together, name)[i], getattr(alone, name)[0])
+
+
+def test_gradients_flow_through_folded_heads(tiny):
+    hidden, weight = torch.randn(40, 32, dtype=torch.float64), tiny.model.unembed.weight
+    together = torch.autograd.grad(tiny.model.predict(hidden).mean.sum(), weight)[0]
+    one_by_one = sum(torch.autograd.grad(tiny.model.predict(h[None]).mean.sum(), weight)[0] for h in hidden)
+    torch.testing.assert_close(together, one_by_one)
+
+
 def test_attributes_that_published_code_reads_are_there(tiny):
     model = tiny.model
     assert (model.patch_embed.patch_size, model.patch_embed.stride) == (8, 8)

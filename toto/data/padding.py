@@ -27,6 +27,8 @@ def is_extreme_value(t: Shaped[Tensor, "*shape"]) -> Bool[Tensor, "*shape"]:
     return ~t.isfinite() | (t.abs() >= largest / 2)
 
 
-def replace_extreme_values(t: Shaped[Tensor, "*shape"], replacement: float | int = 0) -> Shaped[Tensor, "*shape"]:
+def replace_extreme_values(
+    t: Shaped[Tensor, "*shape"], replacement: float | int = 0
+) -> Shaped[Tensor, "*shape"]:
     """`t` with every extreme value replaced."""
     return torch.where(is_extreme_value(t), torch.full_like(t, replacement), t)

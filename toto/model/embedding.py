@@ -29,9 +29,13 @@ class PatchEmbedding(nn.Module):
     def forward(
         self, scaled: Float[Tensor, "*batch patches patch_size"]
     ) -> Float[Tensor, "*batch patches embed_dim"]:
-        """Tokens of patches that are already scaled, in the dtype of the weights (under autocast too)."""
-        dtype = self.projection.weight.dtype
-        return self.projection(scaled.to(dtype)).to(dtype)
+        """Tokens of patches that are already scaled, in the dtype of the weights.
+
+        Autocast does not reach it: half precision would round the values of the series, and with
+        its first token the residual stream of all layers.
+        """
+        with torch.autocast(scaled.device.type, enabled=False):
+            return self.projection(scaled.to(self.projection.weight.dtype))
 
 
 def unit_vector(label: Float[Tensor, " embed_dim"]) -> Float[Tensor, " embed_dim"]:

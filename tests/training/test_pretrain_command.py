@@ -1,0 +1,72 @@
+import json
+
+import pytest
+
+from toto import Toto
+from toto.training.pretrain import build_parser, main, read_config
+
+SMALL = [
+    "--patch-size",
+    "8",
+    "--embed-dim",
+    "16",
+    "--num-layers",
+    "4",
+    "--num-heads",
+    "2",
+    "--mlp-hidden-dim",
+    "24",
+]
+
+
+def config_of(*arguments: str):
+    return read_config(build_parser().parse_args(["--out", "unused", *arguments]))
+
+
+def test_the_command_trains_and_exports(tmp_path, capsys):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"context_shares": {"64": 1.0}, "tokens_per_step": 128, "log_every": 1}))
+    arguments = ["--out", str(tmp_path / "run"), "--config", str(file), "--steps", "2", *SMALL]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "100.0%  step      2  loss" in out
+    assert out.splitlines()[-1].startswith("2 steps in ")
+    assert str(tmp_path / "run" / "final") in out
+    assert Toto.from_pretrained(tmp_path / "run" / "final").config.patch_size == 8
+
+
+def test_options_stand_over_the_file_and_the_file_over_the_defaults(tmp_path):
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps({"seed": 3, "num_steps": 5, "weight_decay": 0.2}))
+    config = config_of("--config", str(file), "--seed", "4", "--minutes", "2")
+    assert (config.seed, config.num_steps, config.minutes, config.weight_decay) == (4, 5, 2.0, 0.2)
+
+
+def test_without_a_limit_a_run_takes_40_minutes():
+    assert config_of().minutes == 40.0
+    assert config_of("--steps", "7").minutes is None
+
+
+def test_a_bad_value_is_an_error_message_and_a_status(tmp_path, capsys):
+    assert main(["--out", str(tmp_path), "--steps", "0"]) == 2
+    assert "error: num_steps must be at least 1, got 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "no such configuration file"), ("{", "is not valid JSON"), ("[1]", "must hold an object")],
+)
+def test_a_bad_configuration_file_is_an_error_message(tmp_path, capsys, content, message):
+    file = tmp_path / "config.json"
+    if content is not None:
+        file.write_text(content)
+    assert main(["--out", str(tmp_path / "run"), "--config", str(file)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_names_every_option(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    text = capsys.readouterr().out
+    for option in ("--out", "--config", "--steps", "--minutes", "--seed", "--precision", "--num-workers"):
+        assert option in text

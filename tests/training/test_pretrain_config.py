@@ -1,0 +1,81 @@
+import json
+
+import pytest
+
+from toto.errors import ConfigError
+from toto.training.config import NANO, PretrainConfig
+from toto.training.schedule import learning_rate_factor
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_steps": None}, "num_steps or minutes must be given: a run needs an end"),
+        ({"num_steps": 0}, "num_steps must be at least 1, got 0"),
+        ({"num_steps": True}, "num_steps must be at least 1, got True"),
+        ({"minutes": 0}, "minutes must be above 0, got 0"),
+        ({"checkpoint_minutes": -1}, "checkpoint_minutes must be above 0, got -1"),
+        ({"log_every": 0}, "log_every must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"num_variates": 0}, "num_variates must be at least 1, got 0"),
+        ({"grouped_share": 1.5}, "grouped_share must lie between 0 and 1, got 1.5"),
+        ({"missing_share": -0.1}, "missing_share must lie between 0 and 1, got -0.1"),
+        ({"learning_rate": 0.0}, "learning_rate must be above 0, got 0.0"),
+        ({"learning_rate": float("nan")}, "learning_rate must be above 0, got nan"),
+        ({"gradient_clip": 0}, "gradient_clip must be above 0, got 0"),
+        ({"warmup_steps": -1}, "warmup_steps must be at least 0, got -1"),
+        ({"weight_decay": -0.1}, "weight_decay must be at least 0, got -0.1"),
+        ({"decay_share": 2.0}, "decay_share must lie between 0 and 1, got 2.0"),
+        ({"ema_decay": 1.0}, "ema_decay and beta2 must be below 1, got 1.0 and 0.98"),
+        ({"precision": "float8"}, "precision must be one of float32, bfloat16, got 'float8'"),
+        ({"num_workers": 0}, "num_workers must be at least 1, got 0"),
+        ({"context_shares": {}}, "context_shares must hold positive shares by length, got {}"),
+        ({"context_shares": {512: 0.0}}, "context_shares must hold positive shares by length"),
+        ({"context_shares": {"long": 1.0}}, "context_shares must have whole numbers as keys"),
+        ({"context_shares": {500: 1.0}}, "multiples of patch_size 32, at least two, got 500"),
+        ({"context_shares": {32: 1.0}}, "multiples of patch_size 32, at least two, got 32"),
+        (
+            {"tokens_per_step": 512},
+            "must hold a row of 8 variates of 2048 steps for each of 2 workers, got 512",
+        ),
+        ({"tokens_per_step": -512}, "for each of 2 workers, got -512"),
+        ({"model": NANO.to_dict() | {"dropout": 0.1}}, "dropout needs num_workers = 1"),
+        ({"colour": "red"}, "the run configuration has unknown keys: colour"),
+    ],
+)
+def test_a_value_that_describes_no_run_is_refused(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        PretrainConfig.from_dict({"num_steps": 10} | changes)
+
+
+def test_a_configuration_survives_json():
+    config = PretrainConfig(num_steps=10, minutes=2.5, context_shares={64: 1.0, 128: 2.0}, seed=3)
+    assert PretrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+
+
+def test_two_runs_differ_in_what_they_train_not_in_how_long():
+    first = PretrainConfig(num_steps=10)
+    assert first.differences(PretrainConfig(num_steps=20, log_every=1)) == []
+    assert first.differences(PretrainConfig(num_steps=10, seed=1, learning_rate=1e-4)) == [
+        "learning_rate",
+        "seed",
+    ]
+
+
+def test_rows_of_a_step_are_shared_equally_by_the_workers():
+    config = PretrainConfig(num_steps=1, tokens_per_step=8 * 16 * 3, num_workers=2, context_shares={512: 1.0})
+    assert config.num_rows(512) == 2
+
+
+def test_the_learning_rate_warms_up_stays_and_decays():
+    rates = [learning_rate_factor(step, step / 1000, 100, 0.3) for step in range(1001)]
+    assert rates[0] == pytest.approx(0.01)
+    assert rates[99:700] == [1.0] * 601
+    assert rates[775] == pytest.approx(0.5)
+    assert rates[1000] == 0.0
+    assert rates[:100] == sorted(rates[:100])
+    assert rates[700:] == sorted(rates[700:], reverse=True)
+
+
+def test_without_a_decay_the_learning_rate_stays():
+    assert learning_rate_factor(500, 1.0, 0, 0.0) == 1.0

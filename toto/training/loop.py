@@ -1,0 +1,180 @@
+"""The pretraining loop: one model, one optimiser, one stream of batches, until the budget is spent."""
+
+import copy
+import json
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toto.errors import ConfigError
+from toto.model.toto import Toto
+from toto.training.batches import Batch, batch_of_step
+from toto.training.checkpoints import RunState, list_checkpoints, load_checkpoint, save_checkpoint
+from toto.training.config import PretrainConfig
+from toto.training.gradients import GradientWorkers
+from toto.training.loss import Loss, pretraining_loss
+from toto.training.loss_log import LossLog
+from toto.training.schedule import learning_rate_factor
+
+logger = logging.getLogger(__name__)
+
+RUN_FILE = "run.json"
+FINAL_FOLDER = "final"
+
+Progress = Callable[[float, RunState, float], None]
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """Where the trained model lies (`Toto.from_pretrained` loads it) and how far the run went."""
+
+    folder: Path
+    state: RunState
+
+
+class Run:
+    """What changes from step to step: weights, their average, the optimiser, the step number."""
+
+    def __init__(self, config: PretrainConfig, out: Path, device: torch.device) -> None:
+        self.config = config
+        self.out = out
+        torch.manual_seed(config.seed)
+        self.model = Toto.from_config(config.model).to(device).train()
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
+        self.optimiser = make_optimiser(self.model, config)
+        self.workers = GradientWorkers(config.num_workers)
+        self.state = RunState()
+        found = list_checkpoints(out)
+        if found:
+            self.state = load_checkpoint(found[-1], self.model, self.averaged, self.optimiser)
+            logger.info("resumed at step %d from %s", self.state.step, found[-1])
+
+    def progress(self) -> float:
+        """The share of the budget that is spent, 0 to 1 and above."""
+        steps = self.state.step / self.config.num_steps if self.config.num_steps else 0.0
+        minutes = self.state.seconds / 60 / self.config.minutes if self.config.minutes else 0.0
+        return max(steps, minutes)
+
+    def step(self, batch: Batch) -> tuple[Loss, float]:
+        """Train on one batch; returns its loss and the norm of the gradient before clipping.
+
+        A gradient that is not finite leaves the weights as they are.
+        """
+        step, config = self.state.step, self.config
+        # dropout must not depend on where a run was resumed
+        torch.manual_seed(config.seed * 1_000_003 + step)
+        rate = learning_rate_factor(step, self.progress(), config.warmup_steps, config.decay_share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.learning_rate * rate
+        parameters = list(self.model.parameters())
+        loss = self.workers(self.loss, parameters, batch.to(self.model.device))
+        norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip))
+        if math.isfinite(norm):
+            self.optimiser.step()
+            self._average()
+        else:
+            logger.warning("step %d skipped: the gradient is not finite", step)
+        return loss, norm
+
+    def loss(self, batch: Batch) -> Loss:
+        """The loss of the current weights on a batch."""
+        half = self.config.precision == "bfloat16"
+        with torch.autocast(batch.series.device.type, torch.bfloat16, enabled=half):
+            output = self.model.model(*batch)
+        sizes = self.config.model
+        return pretraining_loss(output, batch.series, batch.observed, sizes.patch_size, sizes.stride)
+
+    def save(self) -> None:
+        """Write a checkpoint of this step."""
+        save_checkpoint(self.out, self.state, self.model, self.averaged, self.optimiser)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # the average follows the weights closely at first, when they move fast
+        decay = min(self.config.ema_decay, (1 + self.state.step) / (10 + self.state.step))
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1.0 - decay)
+
+
+def make_optimiser(model: Toto, config: PretrainConfig) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only, not on biases and norms."""
+    parameters = list(model.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.beta2), fused=True)
+
+
+def pretrain(
+    config: PretrainConfig,
+    out: Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: Progress | None = None,
+) -> PretrainResult:
+    """Train from random weights, or from the newest checkpoint in `out`, until the budget is spent.
+
+    Writes `run.json`, `loss.csv` and checkpoints to `out` as it goes and the result to `out/final`, in
+    bfloat16. `progress(share, state, loss)` is called at every logged step. The global random state
+    is left as it was.
+
+    Raises:
+        ConfigError: `out` holds a run of another configuration.
+        CheckpointError: the newest checkpoint in `out` is damaged.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    _claim_folder(config, out)
+    with torch.random.fork_rng(devices=[]):
+        run = Run(config, out, torch.device(device))
+        try:
+            _train(run, progress)
+        finally:
+            run.workers.close()
+    run.save()
+    folder = out / FINAL_FOLDER
+    run.averaged.save_pretrained(folder, dtype=torch.bfloat16)
+    return PretrainResult(folder, run.state)
+
+
+def _train(run: Run, progress: Progress | None) -> None:
+    log = LossLog(run.out / "loss.csv", run.state.step)
+    saved_at = before = time.perf_counter()
+    while run.progress() < 1.0:
+        batch = batch_of_step(run.config, run.state.step)
+        loss, norm = run.step(batch)
+        now = time.perf_counter()
+        tokens = batch.series.numel() // run.config.model.stride
+        run.state = replace(
+            run.state,
+            step=run.state.step + 1,
+            seconds=run.state.seconds + now - before,
+            tokens=run.state.tokens + tokens,
+        )
+        before = now
+        log.add(loss, norm)
+        if run.state.step % run.config.log_every == 0:
+            mean_loss = log.write(run.state, run.optimiser.param_groups[0]["lr"])
+            if progress is not None:
+                progress(run.progress(), run.state, mean_loss)
+        if now - saved_at > 60 * run.config.checkpoint_minutes:
+            run.save()
+            saved_at = time.perf_counter()
+
+
+def _claim_folder(config: PretrainConfig, out: Path) -> None:
+    """Write the configuration into a new folder, or check it against that of the run found there."""
+    file = out / RUN_FILE
+    if list_checkpoints(out) and file.is_file():
+        differing = config.differences(PretrainConfig.from_file(file))
+        if differing:
+            raise ConfigError(
+                f"{out} holds a run that differs in {', '.join(differing)}: "
+                "resume with the same configuration or choose another folder"
+            )
+    file.write_text(json.dumps(config.to_dict(), indent=2) + "\n")

@@ -1,0 +1,98 @@
+"""Command line of pretraining: `python -m toto.training.pretrain --out DIR --minutes 40`."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import torch
+
+from toto.errors import TotoError
+from toto.training.checkpoints import RunState
+from toto.training.config import NANO, PRECISIONS, PretrainConfig, read_json
+from toto.training.loop import pretrain
+
+_MODEL_OPTIONS = ("patch_size", "embed_dim", "num_layers", "num_heads", "mlp_hidden_dim")
+_RUN_OPTIONS = (
+    "minutes",
+    "seed",
+    "tokens_per_step",
+    "learning_rate",
+    "precision",
+    "num_workers",
+    "checkpoint_minutes",
+    "log_every",
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    try:
+        config = read_config(options)
+        result = pretrain(config, options.out, device=options.device, progress=report)
+    except TotoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    size = sum(f.stat().st_size for f in result.folder.iterdir()) / 1e6
+    minutes = result.state.seconds / 60
+    print(f"{result.state.step} steps in {minutes:.1f} minutes: {result.folder} ({size:.1f} MB)")
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options; those that are not given keep the values of the configuration."""
+    parser = argparse.ArgumentParser(
+        prog="python -m toto.training.pretrain",
+        description="Train a Toto model on synthetic series. Run it again with the same options to resume.",
+    )
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="folder for checkpoints, loss.csv and final/")
+    add("--config", type=Path, help="JSON file with fields of PretrainConfig (run.json of a run is one)")
+    add("--steps", type=int, dest="num_steps", help="stop after this many steps")
+    add("--minutes", type=float, help="stop after this much training time (no limit given: 40)")
+    add("--seed", type=int, help="of the weights and the series")
+    add("--tokens-per-step", type=int, help="patches in one batch")
+    add("--learning-rate", type=float, help="peak of the schedule")
+    add("--precision", choices=PRECISIONS, help="bfloat16: matrix products of the layers in half precision")
+    add("--checkpoint-minutes", type=float, help="training time between checkpoints")
+    add("--log-every", type=int, help="steps between lines of loss.csv")
+    for name in _MODEL_OPTIONS:
+        add(f"--{name.replace('_', '-')}", type=int, help=f"of the model (toto-nano: {getattr(NANO, name)})")
+    add("--device", default="cpu", help="cpu, cuda, ...")
+    add("--num-workers", type=int, help="threads that share a batch (on a GPU: 1)")
+    add("--threads", type=int, default=1, help="threads of PyTorch outside the workers")
+    return parser
+
+
+def read_config(options: argparse.Namespace) -> PretrainConfig:
+    """The configuration file, or the defaults, with the given options put over it."""
+    values = read_json(options.config) if options.config else {}
+    values |= {name: getattr(options, name) for name in _RUN_OPTIONS if getattr(options, name) is not None}
+    sizes = {name: getattr(options, name) for name in _MODEL_OPTIONS if getattr(options, name) is not None}
+    if "patch_size" in sizes:
+        sizes["stride"] = sizes["patch_size"]
+    values["model"] = (values.get("model") or NANO.to_dict()) | sizes
+    if options.num_steps is not None:
+        values["num_steps"] = options.num_steps
+    elif values.get("minutes") is None and values.get("num_steps") is None:
+        values["minutes"] = 40.0
+    return PretrainConfig.from_dict(values)
+
+
+def report(share: float, state: RunState, loss: float) -> None:
+    """One line per logged step."""
+    minutes, rate = state.seconds / 60, state.tokens / max(state.seconds, 1e-9)
+    print(
+        f"{min(share, 1.0):6.1%}  step {state.step:6d}  loss {loss:7.4f}  {minutes:5.1f} min  "
+        f"{rate:,.0f} patches/s",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
