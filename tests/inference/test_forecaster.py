@@ -128,6 +128,24 @@ def test_scaling_and_shifting_the_input_scales_and_shifts_the_forecast(tiny):
     torch.testing.assert_close(after, before * 1e3 + 5e9, rtol=1e-6, atol=1.0)
 
 
+def test_a_gap_moves_with_the_level_where_missing_values_read_as_loc(make_tiny):
+    """In published models a missing value reads as 0, which a series at level 5e9 takes for an outlier."""
+    values = series(1, 2, 40) * 1e6
+    values[0, 0, 30:33] = float("nan")
+    for reading, equal in (("loc", True), ("zero", False)):
+        toto = make_tiny(missing_values=reading)
+        before, after = forecast(toto, values).samples, forecast(toto, values + 5e9).samples
+        assert torch.allclose(after, before + 5e9, rtol=1e-9, atol=1.0) == equal
+
+
+@pytest.mark.parametrize("stride", [8, 4])
+def test_cached_equals_uncached_where_missing_values_read_as_loc(make_tiny, stride):
+    toto, values = make_tiny(missing_values="loc", stride=stride), series(2, 2, 40) + 100
+    values[0, 0, 33:] = float("nan")
+    cached, uncached = (forecast(toto, values, 37, use_kv_cache=c).samples for c in (True, False))
+    torch.testing.assert_close(cached, uncached, rtol=1e-9, atol=1e-9)
+
+
 def test_the_context_runs_through_the_transformer_once_whatever_the_number_of_samples(make_tiny):
     toto = make_tiny(spacewise_every_n_layers=4)
     tokens = []

@@ -46,6 +46,12 @@ def test_defaults_are_those_of_published_files():
     assert config.scale_factor_exponent == 10.0
 
 
+def test_the_reading_of_missing_values_is_written_only_where_it_is_not_the_published_one():
+    assert "missing_values" not in TotoConfig.from_dict(BASE).to_dict()
+    config = TotoConfig.from_dict(BASE | {"missing_values": "loc"})
+    assert TotoConfig.from_dict(config.to_dict()) == config
+
+
 def test_unknown_keys_are_kept():
     config = TotoConfig.from_dict(BASE | {"pre_xformers_checkpoint": True})
     assert config.extra == {"pre_xformers_checkpoint": True}
@@ -84,6 +90,7 @@ def test_one_layer_of_every_block_is_a_space_layer(every, first, expected):
         ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
         ({"dropout": "a lot"}, "dropout must be a number, got 'a lot'"),
         ({"spacewise_first": 1}, "spacewise_first must be true or false, got 1"),
+        ({"missing_values": "mean"}, "missing_values must be one of zero, loc, got 'mean'"),
         ({"scaler_cls": "MinMaxScaler"}, "scaler_cls must be one of .* got 'MinMaxScaler'"),
         ({"scaler_cls": "<class 'os.system'>"}, "scaler_cls must be one of"),
         ({"scaler_cls": None}, "scaler_cls must be one of .* got None"),

@@ -25,25 +25,32 @@ Values = Float[Tensor, "batch variates branches steps"]
 
 
 class Window(NamedTuple):
-    """Values in units and their statistics, per step: what patches are cut from."""
+    """Values in units, which of them are real, and their statistics, per step: what patches are cut from."""
 
     values: Values
+    observed: Bool[Tensor, "batch variates branches steps"]
     statistics: Scale
 
     def last(self, num_steps: int) -> "Window":
         """Its last `num_steps` steps."""
         first = self.values.shape[-1] - num_steps
-        return Window(self.values[..., first:], Scale(*(s[..., first:] for s in self.statistics)))
+        return self.each(lambda t: t[..., first:])
 
-    def followed_by(self, other: "Window") -> "Window":
-        """Both, one after the other."""
-        joined = Scale(*(torch.cat(pair, -1) for pair in zip(self.statistics, other.statistics, strict=True)))
-        return Window(torch.cat([self.values, other.values], -1), joined)
+    def followed_by(self, values: Values, statistics: Scale) -> "Window":
+        """The window with further values, all of them real, behind it."""
+        observed = torch.ones_like(values, dtype=torch.bool)
+        loc, scale = (torch.cat(pair, -1) for pair in zip(self.statistics, statistics, strict=True))
+        return Window(
+            torch.cat([self.values, values], -1), torch.cat([self.observed, observed], -1), Scale(loc, scale)
+        )
 
     def fan_out(self, num_branches: int) -> "Window":
         """The same for every branch, as views."""
-        values, loc, scale = (t.expand(-1, -1, num_branches, -1) for t in (self.values, *self.statistics))
-        return Window(values, Scale(loc, scale))
+        return self.each(lambda t: t.expand(-1, -1, num_branches, -1))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Window":
+        """The window with every tensor changed."""
+        return Window(change(self.values), change(self.observed), Scale(*map(change, self.statistics)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +91,7 @@ def begin(backbone: TotoBackbone, context: Context, context_length: int | None =
     `context_length` says from how many of its first steps global statistics are taken (None: all).
     """
     statistics, scaling = backbone.scaler.begin(context.series, context.observed, context_length)
-    one_branch = Window(context.series[:, :, None], Scale(*(s[:, :, None] for s in statistics)))
+    one_branch = Window(context.series, context.observed, statistics).each(lambda t: t[:, :, None])
     groups = backbone.patch_groups(context.group_ids)
     visible = visible_variates(groups[..., -1:])
     x = backbone.embed(*one_branch)
@@ -109,7 +116,7 @@ def advance(backbone: TotoBackbone, state: DecodingState, values: Values) -> Dec
     """Append one patch of values to every branch: its tokens alone run through the layers."""
     statistics, scaling = backbone.scaler.advance(state.scaling, values)
     overlap = backbone.config.patch_size - backbone.config.stride
-    window = state.window.last(overlap).followed_by(Window(values, statistics))
+    window = state.window.last(overlap).followed_by(values, statistics)
     hidden = backbone.transformer(
         backbone.embed(*window), _repeat(state.visible, values, backbone), state.cache
     )
@@ -177,8 +184,7 @@ class Recompute:
         def back(t: Tensor) -> Tensor:  # [batch * branches, variates, 1, x] -> [batch, variates, branches, x]
             return t[:, :, 0].unflatten(0, (batch, branches)).transpose(1, 2)
 
-        window = Window(back(anew.window.values), Scale(*map(back, anew.window.statistics)))
-        return dataclasses.replace(state, window=window, hidden=back(anew.hidden))
+        return dataclasses.replace(state, window=anew.window.each(back), hidden=back(anew.hidden))
 
 
 def take_mean(prediction: TotoOutput, start: int) -> Values:

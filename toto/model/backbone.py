@@ -124,7 +124,8 @@ class TotoBackbone(nn.Module):
             raise InputError(
                 f"inputs must go on after the {done} patches in the cache, got {groups.shape[-1]}"
             )
-        x = self.embed(series[:, :, None], Scale(*(s[:, :, None] for s in statistics)))[..., done:, :]
+        one_branch = Scale(*(s[:, :, None] for s in statistics))
+        x = self.embed(series[:, :, None], observed[:, :, None], one_branch)[..., done:, :]
         groups = groups[..., done:]
         if self.num_prepended_tokens and done == 0:
             x, groups = self.prepend_labels(x, groups, num_exogenous_variables)
@@ -135,10 +136,18 @@ class TotoBackbone(nn.Module):
         loc, scale = (self._per_entry(s, done, hidden.shape[2]).to(inputs.dtype) for s in statistics)
         return TotoOutput(distribution, loc, scale)
 
-    def embed(self, series: Float[Tensor, "batch variates branches time"], statistics: Scale) -> Tokens:
+    def embed(
+        self,
+        series: Float[Tensor, "batch variates branches time"],
+        observed: Bool[Tensor, "batch variates branches time"],
+        statistics: Scale,
+    ) -> Tokens:
         """Tokens of the patches of a series (in units, 0 where missing), before any layer."""
         loc, scale = (self.per_patch(s) for s in statistics)
-        return self.patch_embed((self.patch_embed.patches(series).to(loc.dtype) - loc) / scale)
+        scaled = (self.patch_embed.patches(series).to(loc.dtype) - loc) / scale
+        if self.config.missing_values == "loc":
+            scaled = torch.where(self.patch_embed.patches(observed), scaled, 0.0)
+        return self.patch_embed(scaled)
 
     def per_patch(self, statistic: Float[Tensor, "*batch time"]) -> Float[Tensor, "*batch patches steps"]:
         """A loc or scale of every step as that of every patch; `steps` is 1 or patch_size."""

@@ -9,6 +9,7 @@ from typing import Any
 from toto.errors import ConfigError
 
 SCALERS = ("CausalPatchStdMeanScaler", "CausalStdMeanScaler", "StdMeanScaler")
+MISSING_VALUES = ("zero", "loc")
 DISTRIBUTIONS = ("MixtureOfStudentTsOutput", "StudentTOutput")
 
 _JSON_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,)}
@@ -28,8 +29,10 @@ class TotoConfig:
     the representation of a Python class found in published files (`<class 'model.scaler.X'>`);
     they are kept, and written, as plain names. `spacewise_every_n_layers = n` makes every block
     of n layers hold one space layer (first or last in it by `spacewise_first`); -1 means time
-    layers only. `use_memory_efficient_attention` is a hint of older files and decides nothing.
-    Keys this class does not know are kept in `extra` and written back.
+    layers only. `missing_values` says what a missing step reads as: "zero", the value 0 before
+    scaling (published models), or "loc", the value 0 after it, that is the loc of its patch, so
+    that a gap in a series far from 0 is no outlier. `use_memory_efficient_attention` is a hint of
+    older files and decides nothing. Keys this class does not know are kept in `extra`, and written.
 
     Raises:
         ConfigError: sizes that fit no model, or unknown names.
@@ -50,6 +53,7 @@ class TotoConfig:
     use_memory_efficient_attention: bool = True
     stabilize_with_global: bool = True
     scale_factor_exponent: float = 10.0
+    missing_values: str = "zero"
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -85,6 +89,10 @@ class TotoConfig:
             raise ConfigError(f"spacewise_every_n_layers must be at least 1, or -1 for none, got {every!r}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
+        if self.missing_values not in MISSING_VALUES:
+            raise ConfigError(
+                f"missing_values must be one of {', '.join(MISSING_VALUES)}, got {self.missing_values!r}"
+            )
         if self.is_mixture:
             given = self.output_distribution_kwargs
             components = given.get("k_components") if isinstance(given, dict) else None
@@ -134,9 +142,14 @@ class TotoConfig:
         return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of a `config.json`, with plain names and the unknown keys it came with."""
+        """The content of a `config.json`, with plain names and the unknown keys it came with.
+
+        `missing_values` is left out where it is that of published models, which do not know it.
+        """
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extra"}
         values["output_distribution_classes"] = list(self.output_distribution_classes)
+        if self.missing_values == "zero":
+            del values["missing_values"]
         return values | self.extra
 
 

@@ -26,6 +26,7 @@ NANO = TotoConfig(
     scaler_cls="CausalPatchStdMeanScaler",
     output_distribution_classes=("MixtureOfStudentTsOutput",),
     output_distribution_kwargs={"k_components": 5},
+    missing_values="loc",
 )
 
 

@@ -12,7 +12,6 @@ from toto.model.backbone import TotoOutput
 NLL_WEIGHT = 0.575
 ROBUST_WEIGHT = 0.425
 ROBUST_DELTA = 0.1
-LARGEST_GAP = 20.0  # scaled units
 
 
 class Loss(NamedTuple):
@@ -54,17 +53,12 @@ def scaled_targets(
 ) -> Targets:
     """The targets of a forward pass over `series`, (y - loc) / (scale + eps).
 
-    `observed` is True where a value is real. Predictions of two kinds of patches do not count. Those
-    before the first real value know nothing, not even the unit of the series. Those with a missing
-    step that lies far off: it reads as 0, hence as -loc / scale in scaled space, and nothing bounds
-    that; such a token passes through the residual stream to the head, and a few of them would drown
-    the gradient of all others.
+    `observed` is True where a value is real. Predictions of patches before the first real value do
+    not count: they know nothing, not even the unit of the series.
     """
-    step_known = observed.unfold(-1, patch_size, stride)
     started = observed.cumsum(-1).gt(0).unfold(-1, patch_size, stride)[..., -1:]
-    gap_is_far = (output.loc.abs() > LARGEST_GAP * output.scale).unflatten(-1, (-1, patch_size))
-    able = started & ~(gap_is_far & ~step_known.all(-1, keepdim=True))
-    counted = next_patches(observed, patch_size, stride) & able.flatten(-2)
+    able = started.expand(*started.shape[:-1], patch_size).flatten(-2)
+    counted = next_patches(observed, patch_size, stride) & able
     eps = torch.finfo(output.scale.dtype).eps
     values = (next_patches(series, patch_size, stride) - output.loc) / (output.scale + eps)
     return Targets(torch.where(counted, values, 0.0), counted)
