@@ -1,4 +1,4 @@
-# Everything that continuous integration runs is a target here.
+# The commands of development; continuous integration runs them too.
 PYTHON ?= python3
 VENV ?= .venv
 OUT ?= out

@@ -48,6 +48,18 @@ def test_branches_over_a_shared_past_equal_each_branch_alone(new):
         torch.testing.assert_close(out[:, :, n], kernels.attention(q[:, :, n], k, v, causal=True))
 
 
+def test_more_rows_than_a_kernel_takes_go_in_parts(monkeypatch):
+    monkeypatch.setattr(kernels, "MOST_CUDA_ROWS", 3)
+    q, k, v = (heads(7, 3, 5, 4, seed=s) for s in range(3))
+    allowed = (heads(7, 1, 5, 5, seed=4) > 0) | torch.eye(5, dtype=torch.bool)
+    torch.testing.assert_close(
+        kernels._in_parts(q, k, v, allowed, False), kernels.attention(q, k, v, allowed)
+    )
+    torch.testing.assert_close(
+        kernels._in_parts(q, k, v, None, True), kernels.attention(q, k, v, causal=True)
+    )
+
+
 def test_rms_norm_and_swiglu_are_their_formulas():
     x, scale = heads(3, 8), heads(8, seed=1)
     expected = x / (x.square().mean(-1, keepdim=True) + 1e-8).sqrt() * scale

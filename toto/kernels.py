@@ -1,10 +1,11 @@
 """Attention, RMSNorm and SwiGLU: the only file that knows an accelerator.
 
-Native PyTorch is the definition of each. On CUDA, in half precision or float32 as they support,
-flash-attn and xformers take over where they are installed and where they compute the same thing;
-the tests marked `cuda` hold them to the native result. Nothing here is ever required.
+Native PyTorch is the definition of each. On CUDA flash-attn and xformers take over where they
+are installed, support the GPU, and compute the same thing; the tests marked `cuda` hold them to
+the native result. Nothing here is ever required.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.util
@@ -15,7 +16,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-Heads = Float[Tensor, "*rows heads tokens head_dim"]
+MOST_CUDA_ROWS = 65_535  # attention kernels put rows on a grid axis of this size
 
 
 def accumulation_dtype(device: torch.device) -> torch.dtype:
@@ -48,6 +49,8 @@ def attention(
     """
     if key.shape[2] == 1:
         return value.expand(query.shape)  # a softmax over one key is 1
+    if query.is_cuda and query.shape[0] > MOST_CUDA_ROWS:
+        return _in_parts(query, key, value, allowed, causal)
     if allowed is None and query.is_cuda:
         accelerated = _accelerated_attention(query, key, value, causal)
         if accelerated is not None:
@@ -100,13 +103,20 @@ def kernel_report() -> dict[str, str]:
     if not torch.cuda.is_available():
         chosen = "native PyTorch (scaled_dot_product_attention)"
     else:
-        found = [name for name in ("flash_attn", "xformers") if _optional(name) is not None]
-        chosen = " or ".join([f"{name} where it applies" for name in found] + ["native PyTorch"])
+        installed = {"flash-attn in half precision": _flash_attn(), "xformers": _optional("xformers")}
+        found = [name for name, module in installed.items() if module is not None]
+        chosen = ", else ".join([*found, "native PyTorch (scaled_dot_product_attention)"])
     return {
         "attention": chosen,
         "rms_norm": "native PyTorch (rms_norm)",
         "swiglu": "native PyTorch",
     }
+
+
+def _in_parts(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, causal: bool) -> Tensor:
+    q, k, v = (t.split(MOST_CUDA_ROWS) for t in (query, key, value))
+    masks = [None] * len(q) if allowed is None else allowed.split(MOST_CUDA_ROWS)
+    return torch.cat([attention(*part, causal) for part in zip(q, k, v, masks, strict=True)])
 
 
 def _sum_by_doubling(x: Tensor) -> Tensor:
@@ -126,17 +136,24 @@ def _last_queries_mask(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys
 def _accelerated_attention(query: Tensor, key: Tensor, value: Tensor, causal: bool) -> Tensor | None:
     """The result of an installed CUDA kernel that applies, else None."""
     half = query.dtype in (torch.float16, torch.bfloat16)
+    if query.shape[-1] % 8 or not (half or query.dtype is torch.float32):
+        return None
     inputs = [t.transpose(1, 2) for t in (query, key, value)]  # rows, tokens, heads, head_dim
-    flash = _optional("flash_attn")
+    flash = _flash_attn(query.device)
     if flash is not None and half and query.shape[-1] <= 256:
         # its causal mask is aligned to the last key, as ours
         return flash.flash_attn_func(*inputs, causal=causal).transpose(1, 2)
-    xformers = _optional("xformers")
-    if xformers is not None and (half or query.dtype is torch.float32):
+    if _optional("xformers") is not None:
         ops = importlib.import_module("xformers.ops")
         bias = ops.fmha.attn_bias.LowerTriangularFromBottomRightMask() if causal else None
-        return ops.memory_efficient_attention(*inputs, attn_bias=bias).transpose(1, 2)
+        with contextlib.suppress(NotImplementedError):  # no kernel of its own for this GPU and these shapes
+            return ops.memory_efficient_attention(*inputs, attn_bias=bias).transpose(1, 2)
     return None
+
+
+def _flash_attn(device: torch.device | None = None) -> ModuleType | None:
+    """flash-attn where it is installed and the GPU is one that it supports (Ampere or newer)."""
+    return _optional("flash_attn") if torch.cuda.get_device_capability(device) >= (8, 0) else None
 
 
 @functools.cache

@@ -28,6 +28,13 @@ def test_group_ids_are_given_per_variate():
     assert series.id_mask[1, :, 0].tolist() == [5, 5, 6]
 
 
+def test_masked_arrays_big_endian_arrays_and_whole_numbers_keep_their_meaning():
+    masked = MaskedTimeseries.from_array(np.ma.array([1, 2, 3], mask=[0, 1, 0]))
+    assert masked.padding_mask.tolist() == [[True, False, True]]
+    assert MaskedTimeseries.from_array(np.array([1.5, 2.0], dtype=">f8")).series.tolist() == [[1.5, 2.0]]
+    assert MaskedTimeseries.from_array([10**12 + 1]).series.item() == 10**12 + 1
+
+
 def test_what_is_given_stays_as_it_is():
     values = np.arange(4.0)
     MaskedTimeseries.from_array(values).series[0, 0] = 9

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import InputError, MaskedTimeseries, TotoForecaster
+from toto import InputError, MaskedTimeseries, TotoForecaster, kernels
 
 SCALERS = ["CausalPatchStdMeanScaler", "CausalStdMeanScaler", "StdMeanScaler"]
 
@@ -61,6 +61,36 @@ def test_batch_neighbours_do_not_matter(tiny):
     torch.testing.assert_close(forecast(tiny, values).samples[0], together.samples[0], rtol=1e-10, atol=1e-10)
     alone = forecast(tiny, values[:1]).samples
     torch.testing.assert_close(alone[0], together.samples[0], rtol=1e-10, atol=1e-10)
+
+
+def test_a_series_keeps_its_paths_in_any_batch_if_it_keeps_its_id(tiny):
+    values = series(3, 2, 40)
+    together = forecast(tiny, values, series_ids=[4, 9, 7]).samples
+    alone = forecast(tiny, values[1:2], series_ids=torch.tensor([9])).samples
+    torch.testing.assert_close(alone[0], together[1], rtol=1e-10, atol=1e-10)
+    with pytest.raises(InputError, match=r"series_ids must be 3 whole numbers from 0 .* got \[1, 2\]"):
+        forecast(tiny, values, series_ids=[1, 2])
+    with pytest.raises(InputError, match="series_ids must be 1 whole numbers"):
+        forecast(tiny, values[:1], series_ids=[-1])
+
+
+def test_whole_numbers_keep_all_their_digits(tiny):
+    counter = 10**12 + torch.arange(40)[None] * 7
+    samples = forecast(tiny.float(), counter).samples
+    torch.testing.assert_close(samples, forecast(tiny, counter.double()).samples, rtol=0, atol=0)
+    raw = MaskedTimeseries.from_array(counter.double())._replace(series=counter)
+    assert torch.equal(TotoForecaster(tiny).forecast(raw, 20, 6, seed=1).samples, samples)
+
+
+def test_values_that_are_not_finite_become_0_and_are_counted_in_the_log(tiny, caplog):
+    with torch.no_grad():
+        tiny.model.unembed.weight[:32] = float("nan")  # the first step of every patch
+    result = forecast(tiny, series(1, 2, 40), 8, 5)
+    assert (result.samples[:, :, 0] == 0).all()
+    assert "10 of 80 forecast values were not finite, or too large for their dtype, and are 0" in caplog.text
+    caplog.clear()
+    forecast(tiny, series(1, 2, 40), 8, None)
+    assert "2 of 16 forecast values" in caplog.text
 
 
 def test_groups_do_not_mix(tiny):
@@ -206,8 +236,11 @@ def test_the_mean_path_uses_no_randomness(tiny):
 def test_dropout_is_off_while_forecasting_and_the_mode_comes_back(tiny):
     before = forecast(tiny, series(1, 2, 40)).samples
     tiny.train()
+    tiny.model.transformer.layers[1].eval()
     assert torch.equal(forecast(tiny, series(1, 2, 40)).samples, before)
     assert tiny.model.training
+    assert tiny.model.transformer.layers[0].training
+    assert not tiny.model.transformer.layers[1].training
 
 
 @pytest.mark.parametrize("length", [1, 3, 8, 9, 41])
@@ -219,7 +252,7 @@ def test_any_length_and_horizon_give_a_finite_forecast_of_that_shape(make_tiny, 
     assert result.samples.isfinite().all()
 
 
-@pytest.mark.parametrize(("num_samples", "chunk"), [(1, 1), (7, 3), (3, 256), (1024, 1000)])
+@pytest.mark.parametrize(("num_samples", "chunk"), [(1, 1), (7, 3), (3, 256), (4096, 1000)])
 def test_any_number_of_samples_goes_with_any_chunk(tiny, num_samples, chunk):
     result = forecast(tiny, series(1, 1, 16), 10, num_samples, samples_per_batch=chunk)
     assert result.samples.shape == (1, 1, 10, num_samples)
@@ -302,17 +335,34 @@ def test_whatever_dtypes_callers_pass_are_accepted(tiny, mask_dtype, id_dtype, f
         values,
         torch.ones(2, 3, 40, dtype=mask_dtype),
         torch.zeros(2, 3, 40 if full_length else 1, dtype=id_dtype),
-        torch.zeros(2, 3, 40, dtype=torch.float16),
-        torch.ones(2, 1),
+        torch.zeros(2, 3, 40, dtype=torch.int32),
+        torch.ones(3),
     )
     assert TotoForecaster(tiny.float()).forecast(inputs, 5, 2, seed=0).samples.dtype is torch.float32
+
+
+def test_attention_gets_one_dtype_under_autocast(tiny, monkeypatch):
+    seen = set()
+
+    def spy(kernel):
+        def attend(*tensors, **options):
+            seen.add(tuple(t.dtype for t in tensors if isinstance(t, torch.Tensor)))
+            return kernel(*tensors, **options)
+
+        return attend
+
+    for name in ("attention", "branched_attention"):
+        monkeypatch.setattr(kernels, name, spy(getattr(kernels, name)))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        forecast(tiny.float(), series(2, 3, 40).float())
+    assert seen == {(torch.bfloat16,) * 3, (torch.bfloat16,) * 5}
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.int32, torch.float32, torch.float64])
 def test_series_of_any_dtype_are_forecast_in_float32_or_better(tiny, dtype):
     values = (series(1, 2, 40) * 10).to(dtype)
     samples = forecast(tiny.float(), values).samples
-    assert samples.dtype is (torch.float64 if dtype is torch.float64 else torch.float32)
+    assert samples.dtype is (torch.float64 if dtype in (torch.float64, torch.int32) else torch.float32)
 
 
 def test_forecasts_run_under_autocast_inference_mode_and_deterministic_algorithms(tiny):
@@ -344,6 +394,13 @@ def test_generate_mean_and_generate_samples_take_separate_tensors(tiny):
     assert samples.shape == (2, 3, 12, 4)
 
 
+def test_an_assigned_backbone_and_a_context_beyond_the_trained_one_work(tiny):
+    values = series(1, 1, 9000)
+    before = forecast(tiny, values, 4).samples
+    tiny.model = torch.compile(tiny.model, backend="eager")  # what it wraps is what runs
+    assert torch.equal(forecast(tiny, values, 4).samples, before)
+
+
 def test_a_forecaster_takes_the_model_or_its_backbone(tiny):
     assert TotoForecaster(tiny).model is TotoForecaster(tiny.model).model
 
@@ -359,6 +416,8 @@ def test_a_horizon_below_one_step_is_an_error(tiny, horizon):
 def test_sample_counts_below_one_are_errors(tiny):
     with pytest.raises(InputError, match="num_samples must be a whole number of at least 1, got 0"):
         forecast(tiny, series(1, 2, 40), num_samples=0, seed=1)
+    with pytest.raises(InputError, match="num_samples must be a whole number of at least 1, got tensor"):
+        forecast(tiny, series(1, 2, 40), num_samples=torch.tensor(2.5))
     with pytest.raises(InputError, match="samples_per_batch must be a whole number of at least 1, got -1"):
         forecast(tiny, series(1, 2, 40), samples_per_batch=-1)
 

@@ -167,6 +167,13 @@ def test_lengths_that_are_not_whole_patches_are_errors(tiny):
             run(tiny, inputs(1, 2, length))
 
 
+def test_more_covariates_than_variates_are_an_error(tiny):
+    with pytest.raises(
+        InputError, match=r"num_exogenous_variables must be from 0 to the 2 variates .* got 3"
+    ):
+        run(tiny, inputs(1, 2, 16), num_exogenous_variables=3)
+
+
 def test_a_cache_that_already_holds_the_series_is_an_error(tiny):
     cache = tiny.model.allocate_kv_cache(1, 2, 32)
     run(tiny, inputs(1, 2, 16), kv_cache=cache)

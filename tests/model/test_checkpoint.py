@@ -181,6 +181,23 @@ def test_a_config_with_impossible_sizes_is_an_error(saved):
         Toto.from_pretrained(saved)
 
 
+def test_load_from_checkpoint_never_asks_the_hub():
+    with pytest.raises(CheckpointError, match="no checkpoint at 'models/missing': give a folder"):
+        Toto.load_from_checkpoint("models/missing")
+
+
+def test_saving_over_the_folder_a_model_came_from_keeps_the_model(tiny, saved):
+    loaded = Toto.from_pretrained(saved)
+    loaded.save_pretrained(saved, dtype=torch.bfloat16)
+    assert same(loaded, tiny)
+    assert sorted(f.name for f in saved.iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_overrides_of_fields_that_are_not_there_are_errors(saved):
+    with pytest.raises(ConfigError, match="the configuration has no scale_factor_exponant"):
+        Toto.from_pretrained(saved, scale_factor_exponant=3)
+
+
 def test_names_that_are_nothing_are_errors_that_list_what_there_is():
     with pytest.raises(CheckpointError, match=r"no checkpoint at './nowhere': .* bundled models: "):
         Toto.from_pretrained("./nowhere")
@@ -216,6 +233,7 @@ def test_push_to_hub_uploads_a_loadable_folder(tiny, tmp_path, monkeypatch):
 
         def create_repo(self, repo_id, private, exist_ok):
             assert exist_ok
+            assert private is False
             return type("Repo", (), {"repo_id": repo_id})
 
         def upload_folder(self, repo_id, folder_path, commit_message):
@@ -228,6 +246,7 @@ def test_push_to_hub_uploads_a_loadable_folder(tiny, tmp_path, monkeypatch):
 
 
 def test_every_bundled_model_loads_and_is_small():
+    assert "toto-nano" in checkpoint.bundled_models()
     for name, folder in checkpoint.bundled_models().items():
         assert (folder / "model.safetensors").stat().st_size <= 10 * 2**20
         assert Toto.from_pretrained(name).model.unembed.weight.isfinite().all()

@@ -135,6 +135,16 @@ def test_weights_of_the_published_call_multiply_the_mask():
         assert torch.equal(a, b)
 
 
+def test_what_lies_under_the_mask_does_not_reach_the_statistics_of_a_direct_call():
+    values, observed = data(2, 12)
+    plain = CausalStdMeanScaler()(values, observed, torch.ones_like(values))
+    hidden = CausalStdMeanScaler()(
+        torch.where(observed, values, torch.nan), observed, torch.ones_like(values)
+    )
+    assert torch.equal(hidden[1], plain[1])
+    assert torch.equal(hidden[2], plain[2])
+
+
 def test_scalers_reject_another_axis_and_broken_patches():
     with pytest.raises(InputError, match="dim must be -1, as time is the last axis of a series, got 1"):
         StdMeanScaler(dim=1)

@@ -45,7 +45,8 @@ class MaskedTimeseries(NamedTuple):
         """A series from anything that numpy or torch understands.
 
         Args:
-            values: [time], [variates, time] or [batch, variates, time]; NaN means missing.
+            values: [time], [variates, time] or [batch, variates, time]; NaN means missing, and so
+                does the mask of a masked array. Whole numbers become float64.
             observed: True where a value is real, in the shape of `values` (None: where finite).
             group_ids: one whole number per variate, [variates] or [batch, variates]; variates of
                 equal id see each other, others never do (None: all variates are one group).
@@ -57,7 +58,7 @@ class MaskedTimeseries(NamedTuple):
         """
         series = _as_tensor("values", values)
         if not series.is_floating_point():
-            series = series.float()
+            series = series.double()  # float32 would round counters beyond 2^24
         series = series[None] if series.ndim == 1 else series
         if series.ndim not in (2, 3) or 0 in series.shape:
             raise InputError(
@@ -122,7 +123,10 @@ def _as_tensor(name: str, values: Any) -> Tensor:
     if isinstance(values, Tensor):
         return values
     try:
-        return torch.from_numpy(np.array(values))  # a copy: what is given stays as it is
+        array = (
+            np.ma.filled(values.astype(float), np.nan) if np.ma.isMaskedArray(values) else np.array(values)
+        )
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))  # a copy, as processors count
     except (TypeError, ValueError) as error:
         raise InputError(
             f"{name} must be an array of numbers, got {type(values).__name__}: {error}"

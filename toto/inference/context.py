@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 class Context(NamedTuple):
     """Series that fill whole patches, on the device of the model.
 
-    series: in units, 0 where missing; float32, or float64 if it was given so.
+    series: in units, 0 where missing; float32, or float64 if it was given so or as whole numbers.
     observed: True where a value is real.
     group_ids: variates with equal ids see each other; constant within a patch.
     """
@@ -50,19 +50,17 @@ def prepare_context(inputs: MaskedTimeseries, backbone: TotoBackbone) -> Context
     )
     _check(series, mask, ids, inputs.num_exogenous_variables)
     device = backbone.device
-    if series.dtype is not torch.float64 or accumulation_dtype(device) is not torch.float64:
-        series = series.float()
-    series, mask, ids = series.to(device), mask.to(device).bool(), ids.to(device).expand(series.shape)
+    wide = series.dtype is torch.float64 or not series.is_floating_point()
+    series = series.to(accumulation_dtype(device) if wide else torch.float32).to(device)
+    mask, ids = mask.bool().to(device), _exact_ids(ids).to(device).expand(series.shape)
     observed = mask & series.isfinite()
     _report_missing(mask, observed)
-    stride = backbone.patch_embed.stride
-    shortfall = max(0, backbone.patch_embed.patch_size - series.shape[-1])
-    if shortfall:  # a series shorter than a patch becomes one patch
-        stride = backbone.patch_embed.patch_size
+    sizes = backbone.patch_embed
+    multiple = sizes.patch_size if series.shape[-1] < sizes.patch_size else sizes.stride
     return Context(
-        pad_array(torch.where(observed, series, 0.0), stride),
-        pad_array(observed, stride),
-        pad_id_mask(ids, stride),
+        pad_array(torch.where(observed, series, 0.0), multiple),
+        pad_array(observed, multiple),
+        pad_id_mask(ids, multiple),
         inputs.num_exogenous_variables,
     )
 
@@ -89,6 +87,11 @@ def _check(series: Tensor, mask: Tensor, ids: Tensor, num_exogenous_variables: i
             f"num_exogenous_variables must leave at least one of {variates} variates to forecast, "
             f"got {num_exogenous_variables}"
         )
+
+
+def _exact_ids(ids: Tensor) -> Tensor:
+    """Ids in a dtype that every device has; half precision and float64 hold the same whole numbers."""
+    return ids.long() if bool((ids == ids.long()).all()) else ids.float()
 
 
 def _report_missing(mask: Tensor, observed: Tensor) -> None:

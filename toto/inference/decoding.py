@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from toto.data.padding import replace_extreme_values
+from toto.data.padding import is_extreme_value, replace_extreme_values
 from toto.inference.context import Context
 from toto.inference.philox import random_bits
 from toto.model.backbone import TotoBackbone, TotoOutput, visible_variates
@@ -81,6 +81,13 @@ class DecodingState:
         )
 
 
+class Decoded(NamedTuple):
+    """Values of the horizon in units, and how many of them were extreme and are 0 instead."""
+
+    values: Values
+    num_replaced: Int[Tensor, ""]
+
+
 Step = Callable[[TotoOutput, int], Values]
 Advance = Callable[[DecodingState, Values], DecodingState]
 
@@ -129,27 +136,30 @@ def decode(
     state: DecodingState,
     horizon: int,
     step: Step,
-    advance: Advance,
+    go_on: Advance,
     known_future: Float[Tensor, "batch exogenous horizon"] | None = None,
     after_patch: Callable[[], None] = lambda: None,
-) -> Values:
+) -> Decoded:
     """The next `horizon` steps of every branch, in units.
 
     Extreme values become 0, and the last variates are overwritten with `known_future`, before
-    they are fed back.
+    `go_on` (`advance`, or its stand-in without a cache) feeds them back.
     """
     patches: list[Tensor] = []
+    num_replaced = torch.zeros((), dtype=torch.long, device=state.hidden.device)
     patch_size = backbone.config.patch_size
     for start in range(0, horizon, patch_size):
         if start:
-            state = advance(state, patches[-1])
+            state = go_on(state, patches[-1])
         prediction = predict(backbone, state, min(patch_size, horizon - start))
-        values = replace_extreme_values(step(prediction, start).to(state.window.values.dtype))
+        values = step(prediction, start).to(state.window.values.dtype)
+        num_replaced += is_extreme_value(values).sum()
+        values = replace_extreme_values(values)
         if known_future is not None:
             values = _overwrite(values, known_future[..., start : start + values.shape[-1]])
         patches.append(values)
         after_patch()
-    return torch.cat(patches, dim=-1)
+    return Decoded(torch.cat(patches, dim=-1), num_replaced)
 
 
 class Recompute:
@@ -195,12 +205,15 @@ def take_mean(prediction: TotoOutput, start: int) -> Values:
 class Draw:
     """One draw of every step for each of the given sample paths.
 
-    The randomness of a value is a function of the seed, the place of its series in the call, its
+    The randomness of a value is a function of the seed, the id of its series, the place of its
     variate, its sample path and its step: neither batch neighbours nor chunks change it.
     """
 
-    def __init__(self, seed: int, sample_ids: Int[Tensor, " branches"]) -> None:
+    def __init__(
+        self, seed: int, series_ids: Int[Tensor, " batch"], sample_ids: Int[Tensor, " branches"]
+    ) -> None:
         self.seed = seed
+        self.series_ids = series_ids
         self.sample_ids = sample_ids
 
     def __call__(self, prediction: TotoOutput, start: int) -> Values:
@@ -209,7 +222,7 @@ class Draw:
         device = self.sample_ids.device
         bits = random_bits(
             self.seed,
-            series=torch.arange(batch, device=device)[:, None, None, None],
+            series=self.series_ids[:, None, None, None],
             variates=torch.arange(variates, device=device)[:, None, None],
             samples=self.sample_ids[:, None],
             steps=torch.arange(start, start + steps, device=device),

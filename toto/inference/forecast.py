@@ -15,7 +15,7 @@ from toto.errors import InputError
 Steps = Float[Tensor, "batch variates horizon"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Forecast:
     """Point forecast and sample paths, in the units of the series.
 
@@ -52,7 +52,7 @@ class Forecast:
             InputError: a level outside 0 to 1, or a forecast without samples.
         """
         self._require_samples("quantile")
-        levels = torch.as_tensor(q, dtype=torch.float64)
+        levels = torch.as_tensor(q).detach().cpu().double()
         if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):
             raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q}")
         positions = levels.flatten() * (self._sorted.shape[-1] - 1)

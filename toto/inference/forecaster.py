@@ -1,15 +1,16 @@
 """Forecasts from a model: the mean path, or sample paths."""
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import index
-from typing import SupportsIndex
+from typing import SupportsIndex, cast
 
 import torch
-from jaxtyping import Float, Shaped
-from torch import Tensor
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
@@ -19,6 +20,8 @@ from toto.inference.forecast import Forecast
 from toto.model.backbone import PredictiveDistribution, TotoBackbone
 from toto.model.toto import Toto
 
+logger = logging.getLogger(__name__)
+
 Progress = Callable[[int, int], None]
 
 
@@ -26,12 +29,14 @@ class TotoForecaster:
     """Forecasts of one model.
 
     Args:
-        model: a `Toto` or its backbone. It is used as it is; `forecast` switches dropout off
+        model: a `Toto` or its `TotoBackbone`. It is used as it is; `forecast` switches dropout off
             while it runs.
     """
 
-    def __init__(self, model: TotoBackbone | Toto) -> None:
-        self.model: TotoBackbone = model.model if isinstance(model, Toto) else model
+    def __init__(self, model: nn.Module) -> None:
+        backbone = model.model if isinstance(model, Toto) else model
+        # a backbone wrapped by torch.compile: forecasts call its parts, which only Toto.compile compiles
+        self.model = cast(TotoBackbone, getattr(backbone, "_orig_mod", backbone))
 
     def forecast(
         self,
@@ -43,6 +48,7 @@ class TotoForecaster:
         future_exogenous_variables: Shaped[Tensor, "*batch exogenous horizon"] | None = None,
         *,
         seed: SupportsIndex | None = None,
+        series_ids: Sequence[int] | Int[Tensor, " batch"] | None = None,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Forecast:
@@ -58,6 +64,8 @@ class TotoForecaster:
             future_exogenous_variables: known values of the covariates, the last variates of
                 `inputs`, [batch, covariates, horizon]; they come back in the forecast.
             seed: makes the paths repeatable; or `generator`, or else the global random state.
+            series_ids: one number per batch element that takes part in its randomness (None: its
+                place). A series keeps its paths in any batch if it keeps its id.
             progress: called as progress(done, total) after every decoded patch.
 
         Raises:
@@ -74,6 +82,7 @@ class TotoForecaster:
                 _count("num_samples", num_samples),
                 _count("samples_per_batch", samples_per_batch),
                 _resolve_seed(seed, generator),
+                _series_ids(series_ids, context),
             )
         return Forecast(samples.mean(dim=-1), samples)
 
@@ -156,35 +165,40 @@ class _Decoder:
         """The path of the means."""
         state = decoding.begin(self.model, self.context)
         count = _PatchCount(self.progress, self.num_patches)
-        return self._decode(state, 1, decoding.take_mean, count)[:, :, 0]
+        decoded = self._decode(state, 1, decoding.take_mean, count)
+        _report_replaced(decoded.num_replaced, decoded.values.numel())
+        return decoded.values[:, :, 0]
 
     def sample_paths(
-        self, num_samples: int, samples_per_batch: int, seed: int
+        self, num_samples: int, samples_per_batch: int, seed: int, series_ids: Int[Tensor, " batch"]
     ) -> Float[Tensor, "batch variates horizon samples"]:
         """Sample paths, decoded in chunks from one encoded context."""
         firsts = range(0, num_samples, samples_per_batch)
         count = _PatchCount(self.progress, len(firsts) * self.num_patches)
         series = self.context.series
         paths = series.new_empty(*series.shape[:2], self.horizon, num_samples)
+        num_replaced = torch.zeros((), dtype=torch.long, device=series.device)
         state = decoding.begin(self.model, self.context)
         for first in firsts:
             ids = torch.arange(first, min(first + samples_per_batch, num_samples), device=series.device)
-            values = self._decode(state, len(ids), decoding.Draw(seed, ids), count)
-            paths[..., first : first + len(ids)] = values.transpose(2, 3)
+            decoded = self._decode(state, len(ids), decoding.Draw(seed, series_ids, ids), count)
+            paths[..., first : first + len(ids)] = decoded.values.transpose(2, 3)
+            num_replaced += decoded.num_replaced
+        _report_replaced(num_replaced, paths.numel())
         return paths
 
     def _decode(
         self, state: decoding.DecodingState, num_branches: int, step: decoding.Step, count: "_PatchCount"
-    ) -> Float[Tensor, "batch variates branches horizon"]:
+    ) -> decoding.Decoded:
         config = self.model.config
         capacity = (self.num_patches - 1) * (config.patch_size // config.stride)  # the last is not fed back
-        advance: decoding.Advance = (
+        go_on: decoding.Advance = (
             partial(decoding.advance, self.model)
             if self.use_kv_cache
             else decoding.Recompute(self.model, self.context)
         )
         branched = state.fan_out(num_branches, capacity)
-        return decoding.decode(self.model, branched, self.horizon, step, advance, self.known_future, count)
+        return decoding.decode(self.model, branched, self.horizon, step, go_on, self.known_future, count)
 
 
 class _PatchCount:
@@ -203,20 +217,29 @@ class _PatchCount:
 
 @contextmanager
 def _dropout_off(model: TotoBackbone) -> Iterator[None]:
-    was_training = model.training
-    if was_training:
-        model.eval()
+    """Every module in evaluation mode, and back to its own; not for several threads in training mode."""
+    training = [module for module in model.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         yield
     finally:
-        if was_training:
-            model.train()
+        for module in training:
+            module.training = True
 
 
 def _count(name: str, value: SupportsIndex) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__") or index(value) < 1:
+    number = _whole_number(value)
+    if number is None or number < 1:
         raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return index(value)
+    return number
+
+
+def _whole_number(value: SupportsIndex) -> int | None:
+    try:
+        return None if isinstance(value, bool) else index(value)
+    except TypeError:
+        return None
 
 
 def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None) -> int:
@@ -224,11 +247,32 @@ def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None)
     if seed is not None and generator is not None:
         raise InputError(f"give seed or generator, not both: got seed={seed} and a generator")
     if seed is not None:
-        if not hasattr(seed, "__index__") or not 0 <= index(seed) < 2**63:
+        number = _whole_number(seed)
+        if number is None or not 0 <= number < 2**63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-        return index(seed)
+        return number
     device = generator.device if generator is not None else torch.device("cpu")
     return int(torch.randint(2**63 - 1, (), generator=generator, device=device))
+
+
+def _series_ids(ids: Sequence[int] | Tensor | None, context: Context) -> Int[Tensor, " batch"]:
+    batch = context.series.shape[0]
+    given = torch.arange(batch) if ids is None else torch.as_tensor(ids)
+    whole = not given.is_floating_point() and given.shape == (batch,)
+    if not whole or not bool(((given >= 0) & (given < 2**32)).all()):
+        raise InputError(
+            f"series_ids must be {batch} whole numbers from 0 to 2^32 - 1, one per batch element, got {ids}"
+        )
+    return given.long().to(context.series.device)
+
+
+def _report_replaced(num_replaced: Int[Tensor, ""], num_values: int) -> None:
+    if int(num_replaced):
+        logger.warning(
+            "%d of %d forecast values were not finite, or too large for their dtype, and are 0",
+            int(num_replaced),
+            num_values,
+        )
 
 
 def _known_future(values: Tensor | None, context: Context, horizon: int) -> Tensor | None:

@@ -7,7 +7,6 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Heads = Float[Tensor, "rows heads tokens head_dim"]
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 

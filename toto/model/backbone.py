@@ -94,8 +94,8 @@ class TotoBackbone(nn.Module):
     def forward(
         self,
         inputs: Float[Tensor, "batch variates time"],
-        input_padding_mask: Shaped[Tensor, "batch #variates time"],
-        id_mask: Shaped[Tensor, "batch #variates #time"],
+        input_padding_mask: Shaped[Tensor, " batch #variates time"],
+        id_mask: Shaped[Tensor, " batch #variates #time"],
         kv_cache: KVCache | None = None,
         scaling_prefix_length: int | None = None,
         num_exogenous_variables: int = 0,
@@ -115,6 +115,11 @@ class TotoBackbone(nn.Module):
             InputError: the length is not a whole number of patches, or a patch holds two group ids.
         """
         self._check_length(inputs)
+        if not 0 <= num_exogenous_variables <= inputs.shape[1]:
+            raise InputError(
+                f"num_exogenous_variables must be from 0 to the {inputs.shape[1]} variates of inputs, "
+                f"got {num_exogenous_variables}"
+            )
         observed = input_padding_mask.expand(inputs.shape).bool()
         series = torch.where(observed, inputs, 0.0)
         groups = self.patch_groups(id_mask.expand(inputs.shape))

@@ -15,7 +15,8 @@ class KVCache:
 
     Rows are batch x variates. A new cache has one branch and nothing shared; `fan_out` makes its
     content the shared past of many branches without copying it. Positions are plain integers of
-    the host, and each buffer is allocated once, at the first token of its layer.
+    the host, and each buffer is allocated once, at the first token of its layer. For inference:
+    buffers are written in place, so gradients do not pass through a cache that is used again.
     """
 
     def __init__(self, capacity: int) -> None:

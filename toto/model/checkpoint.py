@@ -30,11 +30,38 @@ def bundled_models() -> dict[str, Path]:
 
 
 def locate(name_or_path: str | Path, **hub_options: Any) -> Path:
-    """The folder of a checkpoint: a bundled name, a folder, a weights file in one, or a hub id.
+    """The folder of a checkpoint: a folder, a weights file in one, a bundled name, or a hub id.
 
     Raises:
         CheckpointError: there is no such checkpoint.
     """
+    name, found = str(name_or_path), _on_disk(name_or_path)
+    if found is not None:
+        return found
+    if re.fullmatch(r"\w[\w.-]*/[\w.-]+", name):
+        return _download(name, **hub_options)
+    raise CheckpointError(
+        f"no checkpoint at {name!r}: give a folder, a .safetensors file, a hub id (owner/name), or one "
+        f"of the bundled models: {', '.join(bundled_models()) or 'none'}"
+    )
+
+
+def locate_on_disk(name_or_path: str | Path) -> Path:
+    """As `locate`, without the hub.
+
+    Raises:
+        CheckpointError: there is no such checkpoint.
+    """
+    found = _on_disk(name_or_path)
+    if found is None:
+        raise CheckpointError(
+            f"no checkpoint at {str(name_or_path)!r}: give a folder or a .safetensors file; from_pretrained "
+            "also takes hub ids"
+        )
+    return found
+
+
+def _on_disk(name_or_path: str | Path) -> Path | None:
     path = Path(name_or_path).expanduser()
     if path.is_dir():
         return path
@@ -45,15 +72,7 @@ def locate(name_or_path: str | Path, **hub_options: Any) -> Path:
                 "and are not read"
             )
         return path
-    name = str(name_or_path)
-    if name in bundled_models():
-        return bundled_models()[name]
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", name) or name.startswith("."):
-        raise CheckpointError(
-            f"no checkpoint at {name!r}: give a folder, a .safetensors file, a hub id (owner/name), or one "
-            f"of the bundled models: {', '.join(bundled_models()) or 'none'}"
-        )
-    return _download(name, **hub_options)
+    return bundled_models().get(str(name_or_path))
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -114,10 +133,18 @@ def check_weights(path: Path, expected: Mapping[str, Tensor], weights: Mapping[s
 
 
 def write_checkpoint(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
-    """Write `config.json` and `model.safetensors` to a folder, which is made if it is absent."""
+    """Write `config.json` and `model.safetensors` to a folder, which is made if it is absent.
+
+    The weights get their name when they are complete: a file that is being replaced may be mapped
+    into memory as the weights of a loaded model.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG_FILE).write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
-    save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, folder / WEIGHTS_FILE)
+    unfinished = folder / f"{WEIGHTS_FILE}.unfinished"
+    save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, unfinished)
+    config_file = folder / CONFIG_FILE
+    config_file.write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
+    unfinished.chmod(config_file.stat().st_mode)  # safetensors gives its files to their owner alone
+    unfinished.replace(folder / WEIGHTS_FILE)
 
 
 def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> str:
@@ -125,7 +152,8 @@ def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> s
     from huggingface_hub import HfApi
 
     api = HfApi(token=options.pop("token", None))
-    repo_id = api.create_repo(repo_id, private=options.pop("private", None), exist_ok=True).repo_id
+    private = bool(options.pop("private", None))
+    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
     done = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=commit_message, **options)
     return str(done.commit_url)
 

@@ -12,7 +12,7 @@ SCALERS = ("CausalPatchStdMeanScaler", "CausalStdMeanScaler", "StdMeanScaler")
 MISSING_VALUES = ("zero", "loc")
 DISTRIBUTIONS = ("MixtureOfStudentTsOutput", "StudentTOutput")
 
-_JSON_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float: (int, float), bool: (bool,)}
+_JSON_TYPES: dict[Any, tuple[type, ...]] = {int: (int,), float | int: (int, float), bool: (bool,)}
 _IN_WORDS: dict[tuple[type, ...], str] = {
     (int,): "a whole number",
     (int, float): "a number",
@@ -44,7 +44,7 @@ class TotoConfig:
     num_layers: int
     num_heads: int
     mlp_hidden_dim: int
-    dropout: float
+    dropout: float | int
     spacewise_every_n_layers: int
     scaler_cls: Any
     output_distribution_classes: Any
@@ -52,7 +52,7 @@ class TotoConfig:
     output_distribution_kwargs: Any = None
     use_memory_efficient_attention: bool = True
     stabilize_with_global: bool = True
-    scale_factor_exponent: float = 10.0
+    scale_factor_exponent: float | int = 10.0
     missing_values: str = "zero"
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -89,6 +89,10 @@ class TotoConfig:
             raise ConfigError(f"spacewise_every_n_layers must be at least 1, or -1 for none, got {every!r}")
         if not 0 <= self.dropout < 1:
             raise ConfigError(f"dropout must be at least 0 and below 1, got {self.dropout!r}")
+        if not 0 <= self.scale_factor_exponent <= 300:
+            raise ConfigError(
+                f"scale_factor_exponent must be from 0 to 300, got {self.scale_factor_exponent!r}"
+            )
         if self.missing_values not in MISSING_VALUES:
             raise ConfigError(
                 f"missing_values must be one of {', '.join(MISSING_VALUES)}, got {self.missing_values!r}"
@@ -96,7 +100,7 @@ class TotoConfig:
         if self.is_mixture:
             given = self.output_distribution_kwargs
             components = given.get("k_components") if isinstance(given, dict) else None
-            if not isinstance(components, int) or components < 1:
+            if not isinstance(components, int) or isinstance(components, bool) or components < 1:
                 raise ConfigError(
                     f'output_distribution_kwargs must hold "k_components" of at least 1, got {components!r}'
                 )
@@ -140,6 +144,17 @@ class TotoConfig:
                 _check_type(f.name, values[f.name], _JSON_TYPES[f.type])
         extra = {key: value for key, value in values.items() if key not in known}
         return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
+
+    def overridden(self, changes: Mapping[str, Any]) -> "TotoConfig":
+        """The configuration with other values for some of its fields.
+
+        Raises:
+            ConfigError: a change to a field that there is not.
+        """
+        unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)} - set(self.extra))
+        if unknown:
+            raise ConfigError(f"the configuration has no {', '.join(unknown)}")
+        return type(self).from_dict(self.to_dict() | dict(changes))
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a `config.json`, with plain names and the unknown keys it came with.

@@ -17,6 +17,7 @@ from torch.distributions.constraints import Constraint
 from torch.nn import functional as F
 
 from toto.errors import InputError
+from toto.kernels import accumulation_dtype
 from toto.model.student_t import (
     log1p_square,
     log_gamma_ratio,
@@ -322,7 +323,7 @@ def _aligned(*parameters: Tensor) -> tuple[Tensor, ...]:
 
 def _in_float64(*tensors: Tensor) -> list[Tensor]:
     """The tensors in float64; on the host if their device has no such numbers (Apple GPUs)."""
-    return [(x.cpu() if x.device.type == "mps" else x).double() for x in tensors]
+    return [(x if accumulation_dtype(x.device) is torch.float64 else x.cpu()).double() for x in tensors]
 
 
 def _per_component(x: float | Tensor) -> float | Tensor:

@@ -132,7 +132,8 @@ class Scaler(nn.Module, ABC):
 
         `padding_mask` is True where a value is real; `weights` multiplies it.
         """
-        (loc, scale), _ = self.begin(data, padding_mask * weights, prefix_length)
+        weights = padding_mask * weights
+        (loc, scale), _ = self.begin(torch.where(weights > 0, data, 0.0), weights, prefix_length)
         loc, scale = self._per_step(loc), self._per_step(scale)
         scaled = (data.to(loc.dtype) - loc) / scale
         return scaled.to(data.dtype), loc.to(data.dtype), scale.to(data.dtype)
@@ -236,14 +237,16 @@ class CausalPatchStdMeanScaler(CausalStdMeanScaler):
 
 
 class StdMeanScaler(Scaler):
-    """The whole series by one mean and one population standard deviation, those of the context."""
+    """The whole series by one mean and one population standard deviation, those of the context.
+
+    `keepdim` is accepted for code written for toto-ts; loc and scale always keep the time axis.
+    """
 
     one_per_series = True
 
     def __init__(self, dim: int = -1, keepdim: bool = True, minimum_scale: float = 1e-3) -> None:
         super().__init__()
         _check_dim(dim)
-        self.keepdim = keepdim
         self.minimum_scale = minimum_scale
 
     @torch.no_grad()

@@ -118,16 +118,15 @@ class Toto(nn.Module):
         **config_overrides: Any,
     ) -> "Toto":
         """Load a model from a folder or a .safetensors file; see `from_pretrained`."""
-        path = checkpoint.locate(checkpoint_path)
-        config = TotoConfig.from_dict(checkpoint.read_config(path) | config_overrides)
+        path = checkpoint.locate_on_disk(checkpoint_path)
+        config = TotoConfig.from_dict(checkpoint.read_config(path)).overridden(config_overrides)
         weights = checkpoint.read_weights(path, map_location)
         with torch.device("meta"):  # no memory, no random numbers: the weights replace every parameter
             toto = cls.from_config(config)
             if "model.target_variate_label" in weights or "model.exogenous_variate_label" in weights:
                 toto.model.enable_variate_labels()
         if not strict:
-            toto = _keep_what_fits(toto, config, weights, map_location)
-            return toto.eval()
+            weights = _with_what_fits(toto, weights, map_location)
         checkpoint.check_weights(path, toto.state_dict(), weights)
         toto.load_state_dict(weights, assign=True)
         return toto.eval()
@@ -176,18 +175,16 @@ class Toto(nn.Module):
         return self.model(*args, **kwargs)
 
 
-def _keep_what_fits(
-    toto: Toto, config: TotoConfig, weights: dict[str, torch.Tensor], map_location: str | torch.device
-) -> Toto:
-    """A model with the weights that fit, random elsewhere; what does not fit is logged."""
-    fresh = Toto.from_config(config).to(map_location)
-    if toto.model.num_prepended_tokens:
-        fresh.model.enable_variate_labels()
-    expected = fresh.state_dict()
-    fitting = {n: w for n, w in weights.items() if n in expected and w.shape == expected[n].shape}
-    left = sorted(set(weights) - set(fitting))
-    random = sorted(set(expected) - set(fitting))
+def _with_what_fits(
+    toto: Toto, weights: dict[str, torch.Tensor], map_location: str | torch.device
+) -> dict[str, torch.Tensor]:
+    """All weights of a model: those that fit it, random ones for the rest; what does not fit is logged."""
+    shapes = {name: w.shape for name, w in toto.state_dict().items()}
+    fitting = {name: w for name, w in weights.items() if shapes.get(name) == w.shape}
+    left, random = sorted(set(weights) - set(fitting)), sorted(set(shapes) - set(fitting))
     if left or random:
         logger.warning("weights not used: %s; weights left random: %s", left or "none", random or "none")
-    fresh.load_state_dict(fitting, strict=False)
-    return fresh
+    fresh = type(toto).from_config(toto.config).to(map_location)
+    if toto.model.num_prepended_tokens:
+        fresh.model.enable_variate_labels()
+    return fresh.state_dict() | fitting

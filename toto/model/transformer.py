@@ -90,7 +90,7 @@ def _attend_along_time(
 ) -> Tensor:
     """Causal attention of the newest tokens over themselves and the past."""
     query, key, value = (t.unflatten(2, (branches, -1)) for t in (query, key, value))
-    query, key = rotary.query(query), rotary.key(key)
+    query, key = (t.to(value.dtype) for t in (rotary.query(query), rotary.key(key)))  # under autocast too
     if cache is not None:
         key, value = cache.append(layer, key, value)
         shared = cache.shared(layer)
