@@ -130,12 +130,12 @@ def forecast_windows(
     groups: np.ndarray,
 ) -> Forecast:
     """Forecasts [windows, variates, horizon] from the context before each start."""
+    longest = min(max(starts), options.context)
     contexts = []
     for start in starts:
-        seen = values[:, max(0, start - options.context) : start]
-        contexts.append(np.pad(seen, ((0, 0), (options.context - seen.shape[1], 0)), constant_values=np.nan))
-    longest = max(np.isfinite(context).any(axis=0).sum() for context in contexts)
-    batch = torch.from_numpy(np.stack(contexts)[..., -longest:].astype(np.float32))
+        seen = values[:, max(0, start - longest) : start]
+        contexts.append(np.pad(seen, ((0, 0), (longest - seen.shape[1], 0)), constant_values=np.nan))
+    batch = torch.from_numpy(np.stack(contexts).astype(np.float32))
     inputs = MaskedTimeseries.from_array(batch, group_ids=groups.astype(np.int64))
     return forecaster.forecast(inputs, HORIZON, options.samples, samples_per_batch=64, seed=options.seed)
 

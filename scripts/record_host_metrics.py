@@ -44,8 +44,8 @@ def counters() -> dict[str, float]:
         "interrupts_k": switches.interrupts / 1e3,
         "disk_read_mib": (disk.read_bytes if disk else 0) / 2**20,
         "disk_write_mib": (disk.write_bytes if disk else 0) / 2**20,
-        "network_in_kib": network.bytes_recv / 2**10,
-        "network_out_kib": network.bytes_sent / 2**10,
+        "network_in_kib": (network.bytes_recv if network else 0) / 2**10,
+        "network_out_kib": (network.bytes_sent if network else 0) / 2**10,
     }
 
 

@@ -75,6 +75,13 @@ def test_running_sums_by_doubling_are_running_sums():
     assert kernels._sum_by_doubling(x[..., :1]).equal(x[..., :1])
 
 
+def test_a_norm_may_have_no_scale():
+    from toto.model.util import RMSNorm
+
+    x = heads(3, 8)
+    assert torch.equal(RMSNorm(8, False)(x), RMSNorm(8).double()(x))
+
+
 def test_sums_run_in_float64_where_the_device_has_it():
     assert kernels.accumulation_dtype(torch.device("cpu")) is torch.float64
     assert kernels.accumulation_dtype(torch.device("mps")) is torch.float32

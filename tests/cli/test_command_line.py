@@ -32,7 +32,7 @@ def test_the_help_is_there_without_loading_torch():
 def test_python_m_toto_is_the_command_line():
     result = python("-m", "toto", "forecast", "absent.csv", "--horizon", "3")
     assert result.returncode == 2
-    assert result.stderr == "error: absent.csv: no such file\n"
+    assert result.stderr == "error: absent.csv: no such file; check the path\n"
 
 
 def test_without_typer_the_command_says_what_to_install(monkeypatch, capsys):

@@ -1,4 +1,5 @@
 import gzip
+import logging
 import sys
 
 import pytest
@@ -49,6 +50,30 @@ def test_blank_lines_are_skipped_except_in_a_single_column(file):
     assert columns(file("a\n1\n\n3\n")) == {"a": ["1", "", "3"]}
 
 
+def test_blank_lines_before_the_header_are_skipped(file):
+    assert columns(file("\n  \na\n1\n\n3\n")) == {"a": ["1", "", "3"]}
+    assert columns(file("\ufeff\r\n\r\na,b\r\n1,2\r\n")) == {"a": ["1"], "b": ["2"]}
+
+
+@pytest.mark.parametrize("text", ["t,y,\n1,2,\n3,4\n", "t,y, ,,\n1,2,,\n3,4, \n"])
+def test_empty_columns_without_a_name_at_the_end_are_left_out_and_logged(file, text, caplog):
+    with caplog.at_level(logging.INFO):
+        assert columns(file(text)) == {"t": ["1", "3"], "y": ["2", "4"]}
+    assert "data.csv: column 3 has no name and no values and is left out" in caplog.text
+
+
+def test_a_column_at_the_end_with_values_needs_a_name(file):
+    with pytest.raises(
+        InputError,
+        match=r"data.csv, line 3, column 4: '7', but the header gives this column no name; name it",
+    ):
+        read_table(file("t,y,,\n1,2,,\n3,4,,7\n"))
+
+
+def test_a_first_column_without_a_name_stays(file):
+    assert list(columns(file(",y,\n0,2,\n"))) == ["Unnamed: 0", "y"]
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [
@@ -56,6 +81,7 @@ def test_blank_lines_are_skipped_except_in_a_single_column(file):
         ("\n\nt,y\n1,1\n\n2,x\n", 6),
         ('t,y\n1,1\n2,"\n"\n3,x\n', 5),
         ("y\n\n1\nx\n", 4),
+        ("\n\ny\n\n1\nx\n", 6),
     ],
 )
 def test_a_message_names_the_line_of_the_file(file, text, line):
@@ -65,14 +91,14 @@ def test_a_message_names_the_line_of_the_file(file, text, line):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(InputError, match=r"absent.csv: no such file"):
+    with pytest.raises(InputError, match=r"absent.csv: no such file; check the path"):
         read_table(tmp_path / "absent.csv")
-    with pytest.raises(InputError, match=r"absent.parquet: no such file"):
+    with pytest.raises(InputError, match=r"absent.parquet: no such file; check the path"):
         read_table(tmp_path / "absent.parquet")
 
 
 def test_a_folder_is_not_a_table(tmp_path):
-    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="is a folder, not a file; name a file"):
         read_table(tmp_path)
 
 
@@ -98,6 +124,8 @@ def test_a_damaged_compressed_file_is_an_error(file):
 
 
 def test_a_header_of_numbers_is_an_error(file):
+    with pytest.raises(InputError, match=r"line 1: '2024-01-01,1.5,' holds numbers"):
+        read_table(file("2024-01-01,1.5,\n2024-01-02,1.5,\n"))
     with pytest.raises(
         InputError, match=r"line 1: '2024-01-01,1.5,2' holds numbers; it must name the columns"
     ):
@@ -107,6 +135,8 @@ def test_a_header_of_numbers_is_an_error(file):
 def test_a_column_that_occurs_twice_is_an_error(file):
     with pytest.raises(InputError, match=r"line 1: the column 'a' occurs twice"):
         read_table(file("t,a,a\n1,2,3\n"))
+    with pytest.raises(InputError, match=r"line 3: the column 'a' occurs twice"):
+        read_table(file("\n\nt,a,a\n1,2,3\n"))
 
 
 @pytest.mark.parametrize(("text", "line"), [("a,b\n1,2\n1,2,3\n", 3), ("a,b\n1,2,3\n1,2,3\n", 2)])
@@ -165,7 +195,12 @@ def test_an_output_in_no_folder_is_an_error(tmp_path):
         write_table(pd.DataFrame(), tmp_path / "absent" / "out.csv")
 
 
-def test_an_output_that_cannot_be_written_is_an_error(tmp_path):
+def test_an_output_that_is_a_folder_is_an_error(tmp_path):
     (tmp_path / "out.csv").mkdir()
-    with pytest.raises(InputError, match=r"out.csv: cannot be written: Is a directory"):
+    with pytest.raises(InputError, match=r"out.csv: is a folder, not a file; name a file"):
         write_table(pd.DataFrame({"y": [1]}), tmp_path / "out.csv")
+
+
+def test_an_output_that_cannot_be_written_is_an_error(tmp_path):
+    with pytest.raises(InputError, match=r"out.parquet: cannot be written: "):
+        write_table(pd.DataFrame({"y": [1, "a"]}), tmp_path / "out.parquet")

@@ -151,6 +151,13 @@ def test_a_wide_forecast_is_one_row_per_variate_and_step():
     assert result["0.975"].tolist() == [2.0, 3.0, 4.0, 5.0]
 
 
+def test_levels_that_are_close_have_columns_of_their_own():
+    series = series_from_wide(wide(hours(2), y=[1, 2]))
+    levels = [0.1 + 0.2, 0.999999, 0.9999999, 1 - 1e-8]
+    result = forecast_frame(series, np.zeros((1, 1)), np.zeros((4, 1, 1)), levels)
+    assert list(result.columns[3:]) == ["0.3", "0.999999", "0.9999999", "0.99999999"]
+
+
 def test_a_long_forecast_keeps_the_names_of_its_columns():
     (series,) = series_from_long(long(("a", "2024-01-01", 1), ("a", "2024-01-02", 2)))
     result = forecast_frame(series, np.ones((1, 1)), np.ones((1, 1, 1)), [0.5])
@@ -219,6 +226,28 @@ def test_an_irregular_stamp_is_an_error_that_names_it():
     message = "row 4, column time: 2024-01-01 04:20:00 is not on the grid: most rows are 1 h apart"
     with raises(message):
         series_from_wide(wide(times, y=np.arange(5)))
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_stamps_in_one_microsecond_are_an_error_that_names_the_finest_interval(zone):
+    times = pd.date_range("2024-01-01", periods=4, freq="100ns", tz=zone)
+    with raises(
+        "row 1, column time: .* is in the same microsecond as the row before it; dates are read to 1 us"
+    ):
+        series_from_wide(wide(times, y=np.arange(4)))
+    rows = [("a", str(time), 1) for time in times]
+    with raises("row 1, column ds: .* of series a is in the same microsecond"):
+        series_from_long(long(*rows))
+
+
+def test_stamps_a_microsecond_apart_are_read():
+    times = pd.date_range("2024-01-01", periods=4, freq="us")
+    assert series_from_wide(wide(times, y=np.arange(4))).grid.spacing == "1 us"
+
+
+def test_numbers_that_differ_by_noise_are_an_error_that_names_the_row():
+    with raises("row 1, column time: 1e-09 is not on the grid: most rows are 1 apart"):
+        series_from_wide(wide([0, 1e-9, 1.0], y=np.arange(3)))
 
 
 def test_a_gap_longer_than_any_series_is_an_error(monkeypatch):

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toto.data.time_grid import BusinessDayGrid, EvenGrid, MonthGrid, fit_grid
+from toto.data.time_grid import BusinessDayGrid, EvenGrid, MonthGrid, fit_grid, most_common_interval
 
 pd = pytest.importorskip("pandas")
 
@@ -79,6 +79,18 @@ def test_numbers_keep_their_type_and_their_step():
     assert tenths.at(np.array([3, 50])).tolist() == [0.3, 5.0]
     assert tenths.spacing == "0.1"
     assert (whole.counts_time, tenths.counts_time) == (False, False)
+
+
+@pytest.mark.parametrize("stamps", [[0, 1e-9, 1.0], [0, 1e-9, 1.0, 2.0], [0, 1.0, 1.0 + 1e-9, 2.0]])
+def test_stamps_that_differ_by_noise_make_no_interval_of_zero(stamps):
+    grid = fit_grid(np.array(stamps))
+    assert grid == EvenGrid(0.0, 1.0)
+    assert (grid.steps_of(np.array(stamps)) < 0).sum() == 1
+
+
+def test_the_smallest_interval_stands_in_where_none_is_left():
+    clock_set_back = dates("2024-10-27 02:30", "2024-10-27 02:30")
+    assert most_common_interval(clock_set_back) == np.timedelta64(0, "us")
 
 
 def test_one_number_starts_a_grid_of_ones():

@@ -85,3 +85,8 @@ def test_a_forecast_of_the_mean_alone_says_how_to_get_samples(forecast):
 def test_forecasts_compare_by_identity(forecast):
     assert forecast == forecast
     assert forecast != Forecast(forecast.mean, forecast.samples)
+
+
+def test_a_forecast_prints_its_shapes(forecast):
+    assert repr(forecast) == "Forecast([batch, variates, horizon] = [2, 3, 4], 11 samples)"
+    assert repr(Forecast(forecast.mean)).endswith("no samples)")

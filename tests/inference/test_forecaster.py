@@ -435,6 +435,20 @@ def test_seed_and_generator_exclude_each_other(tiny):
         forecast(tiny, series(1, 2, 40), seed=-1)
 
 
+def test_arrays_and_names_in_place_of_series_and_models_are_errors_that_say_what_to_do(tiny):
+    for inputs in (
+        np.zeros((2, 40)),
+        [1.0, 2.0],
+        MaskedTimeseries.from_array(series(1, 2, 40))._replace(padding_mask=None),
+    ):
+        with pytest.raises(
+            InputError, match=r"inputs must be a MaskedTimeseries of tensors, got .*from_array"
+        ):
+            TotoForecaster(tiny).forecast(inputs, 4)
+    with pytest.raises(InputError, match="model must be a Toto or its backbone, got 'toto-nano'"):
+        TotoForecaster("toto-nano")
+
+
 def test_series_masks_and_ids_of_wrong_shape_are_errors(tiny):
     forecaster, good = TotoForecaster(tiny), MaskedTimeseries.from_array(series(2, 3, 40))
     with pytest.raises(

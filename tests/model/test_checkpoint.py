@@ -193,6 +193,13 @@ def test_saving_over_the_folder_a_model_came_from_keeps_the_model(tiny, saved):
     assert sorted(f.name for f in saved.iterdir()) == ["config.json", "model.safetensors"]
 
 
+def test_a_model_whose_backbone_was_compiled_is_saved_under_its_own_names(tiny, tmp_path):
+    plain = copy.deepcopy(tiny)
+    tiny.model = torch.compile(tiny.model, backend="eager")
+    tiny.save_pretrained(tmp_path)
+    assert same(Toto.from_pretrained(tmp_path, map_location="cpu:0"), plain)
+
+
 def test_overrides_of_fields_that_are_not_there_are_errors(saved):
     with pytest.raises(ConfigError, match="the configuration has no scale_factor_exponant"):
         Toto.from_pretrained(saved, scale_factor_exponant=3)

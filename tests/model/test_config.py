@@ -76,8 +76,9 @@ def test_one_layer_of_every_block_is_a_space_layer(every, first, expected):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"patch_size": 0}, "patch_size must be at least 1, got 0"),
-        ({"num_layers": -2}, "num_layers must be at least 1, got -2"),
+        ({"patch_size": 0}, "patch_size must be from 1 to 65536, got 0"),
+        ({"num_layers": -2}, "num_layers must be from 1 to 65536, got -2"),
+        ({"embed_dim": 10**9}, "embed_dim must be from 1 to 65536, got 1000000000"),
         ({"embed_dim": 768.0}, "embed_dim must be a whole number, got 768.0"),
         ({"num_heads": True}, "num_heads must be a whole number, got True"),
         ({"stride": 48}, "stride must divide patch_size 64, got 48"),
@@ -92,15 +93,15 @@ def test_one_layer_of_every_block_is_a_space_layer(every, first, expected):
         ({"spacewise_first": 1}, "spacewise_first must be true or false, got 1"),
         ({"scale_factor_exponent": 400}, "scale_factor_exponent must be from 0 to 300, got 400"),
         ({"scale_factor_exponent": float("nan")}, "scale_factor_exponent must be from 0 to 300, got nan"),
-        ({"output_distribution_kwargs": {"k_components": True}}, "of at least 1, got True"),
+        ({"output_distribution_kwargs": {"k_components": True}}, "from 1 to 65536, got True"),
         ({"missing_values": "mean"}, "missing_values must be one of zero, loc, got 'mean'"),
         ({"scaler_cls": "MinMaxScaler"}, "scaler_cls must be one of .* got 'MinMaxScaler'"),
         ({"scaler_cls": "<class 'os.system'>"}, "scaler_cls must be one of"),
         ({"scaler_cls": None}, "scaler_cls must be one of .* got None"),
         ({"output_distribution_classes": []}, "must hold one name, got 0"),
         ({"output_distribution_classes": ["NormalOutput"]}, "must be one of .* got 'NormalOutput'"),
-        ({"output_distribution_kwargs": None}, 'must hold "k_components" of at least 1, got None'),
-        ({"output_distribution_kwargs": {"k_components": 0}}, "of at least 1, got 0"),
+        ({"output_distribution_kwargs": None}, 'must hold "k_components" from 1 to 65536, got None'),
+        ({"output_distribution_kwargs": {"k_components": 0}}, "from 1 to 65536, got 0"),
     ],
 )
 def test_a_configuration_that_describes_no_model_is_an_error(changes, message):

@@ -172,6 +172,27 @@ def test_training_leaves_the_global_random_state(tmp_path):
     assert torch.equal(torch.rand(3), expected)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
+def test_training_on_a_gpu_leaves_its_random_state(tmp_path):
+    torch.manual_seed(7)
+    expected = torch.rand(3, device="cuda")
+    torch.manual_seed(7)
+    pretrain(dataclasses.replace(CONFIG, num_steps=1), tmp_path, device="cuda")
+    assert torch.equal(torch.rand(3, device="cuda"), expected)
+
+
+@pytest.mark.parametrize(("device", "kept"), [("cpu", []), ("cuda", [torch.device("cuda")])])
+def test_the_random_state_of_the_device_is_kept_aside(tmp_path, monkeypatch, device, kept):
+    def look(devices):
+        assert devices == kept
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.random, "fork_rng", look)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(CONFIG, tmp_path, device=device)
+
+
 def test_progress_is_reported_at_every_logged_step(tmp_path):
     seen = []
     pretrain(CONFIG, tmp_path, progress=lambda share, state, loss: seen.append((share, state.step, loss)))

@@ -2,11 +2,13 @@
 
 import csv
 import gzip
+import logging
 import re
 import warnings
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +19,8 @@ from toto.errors import InputError, MissingExtraError
 if TYPE_CHECKING:
     import pandas as pd
 
+log = logging.getLogger(__name__)
+
 OUTPUT_SUFFIXES = (".csv", ".csv.gz", ".parquet")
 _NUMBER = re.compile(r"[-+]?\.?\d[\d.]*(e[-+]?\d+)?", re.IGNORECASE)
 
@@ -25,10 +29,12 @@ def read_table(path: Path) -> Table:
     """The table in a `.parquet` file, or in a CSV file of any other name (`.gz`: compressed).
 
     Cells of a CSV file stay text; commas, semicolons, tabs or bars separate them, whichever the
-    header has most of. An index that was saved with a Parquet file becomes columns.
+    header has most of. Columns at the end that are empty and have no name, as separators at the
+    ends of all lines make them, are left out. An index that was saved with a Parquet file becomes columns.
 
     Raises:
-        InputError: no such file, not text in UTF-8, no header, or a line with too many cells.
+        InputError: no such file, not text in UTF-8, no header, a line with too many cells, or cells
+            at the end that no name stands above.
         MissingExtraError: a Parquet file, but no pyarrow.
     """
     return _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
@@ -45,11 +51,18 @@ def write_table(frame: "pd.DataFrame", path: Path) -> None:
 
 
 def check_output(path: Path, suffixes: tuple[str, ...] = OUTPUT_SUFFIXES) -> None:
-    """`InputError` unless the name ends in one of `suffixes` and the folder exists."""
+    """`InputError` unless the name ends in one of `suffixes`, the folder exists, and it is no folder."""
     if not path.name.lower().endswith(suffixes):
         raise InputError(f"{path}: the name must end in {', '.join(suffixes)} to tell the format")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; create it first")
+    _check_no_folder(path)
+
+
+def _check_no_folder(path: Path) -> None:
+    # what opening a folder says differs between operating systems
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a file; name a file")
 
 
 def _read_parquet(path: Path) -> Table:
@@ -64,7 +77,8 @@ def _read_parquet(path: Path) -> Table:
 def _read_csv(path: Path) -> Table:
     pd = import_pandas()
     with _explained(path, "read"):
-        header, delimiter = _read_header(path)
+        _check_no_folder(path)
+        header, delimiter, num_blank = _read_header(path)
         with _open(path) as file, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             try:
@@ -75,6 +89,7 @@ def _read_csv(path: Path) -> Table:
                     na_filter=False,
                     index_col=False,
                     skipinitialspace=True,
+                    skiprows=num_blank,
                     skip_blank_lines=len(header) > 1,  # of a single column, a blank line is a missing value
                 )
             except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
@@ -83,24 +98,47 @@ def _read_csv(path: Path) -> Table:
     def line_of_row(row: int) -> int:
         return _line_of_row(path, delimiter, row)
 
-    return Table(frame, str(path), line_of_row)
+    return _without_unnamed(Table(frame, str(path), line_of_row), len(_named(header)))
 
 
-def _read_header(path: Path) -> tuple[list[str], str]:
-    """The column names in the first line, and what separates them."""
+def _read_header(path: Path) -> tuple[list[str], str, int]:
+    """The column names in the first line that is not blank, what separates them, the blank lines before."""
     with _open(path) as file:
-        line = next((line for line in file if line.strip()), None)
+        num_blank, line = next(((i, line) for i, line in enumerate(file) if line.strip()), (0, None))
     if line is None:
         raise InputError(f"{path}: the file is empty; the first line must name the columns")
+    where = f"{path}, line {num_blank + 1}"
     delimiter = max(",;\t|", key=line.count)
     header = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
-    names = header[1:] or header
-    if all(_NUMBER.fullmatch(name.strip()) for name in names):
-        raise InputError(f"{path}, line 1: {line.strip()[:60]!r} holds numbers; it must name the columns")
-    for name in header:
-        if header.count(name) > 1:
-            raise InputError(f"{path}, line 1: the column {name!r} occurs twice; rename one")
-    return header, delimiter
+    named = _named(header)
+    if all(_NUMBER.fullmatch(name.strip()) for name in named[1:] or named):
+        raise InputError(f"{where}: {line.strip()[:60]!r} holds numbers; it must name the columns")
+    for name in named:
+        if named.count(name) > 1:
+            raise InputError(f"{where}: the column {name!r} occurs twice; rename one")
+    return header, delimiter, num_blank
+
+
+def _named(header: list[str]) -> list[str]:
+    """The header without the empty names at its end; a first empty name stays: an index has none."""
+    width = len(header)
+    while width > 1 and not header[width - 1].strip():
+        width -= 1
+    return header[:width]
+
+
+def _without_unnamed(table: Table, num_named: int) -> Table:
+    """The table without its columns from `num_named` on, which have no name: they must be empty."""
+    for number in range(num_named, table.frame.shape[1]):
+        cells = table.frame.iloc[:, number].fillna("").str.strip()
+        if cells.any():
+            row = int((cells != "").argmax())
+            raise InputError(
+                f"{table.place(row, str(number + 1))}: {cells.iloc[row]!r}, but the header gives this column "
+                "no name; name it, or empty the column"
+            )
+        log.info("%s: column %d has no name and no values and is left out", table.name, number + 1)
+    return replace(table, frame=table.frame.iloc[:, :num_named])
 
 
 def _records(path: Path, delimiter: str) -> Generator[tuple[int, list[str]], None, None]:
@@ -146,7 +184,7 @@ def _explained(path: Path, done: str) -> Iterator[Any]:
     try:
         yield
     except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        raise InputError(f"{path}: no such file; check the path") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file in UTF-8; save the table as CSV (UTF-8)") from None
     except (csv.Error, EOFError, OSError, zlib.error) as error:

@@ -1,4 +1,6 @@
-"""Data frames to regular series, and forecasts back to data frames: the home of pandas.
+"""Data frames to regular series, and forecasts back to data frames.
+
+The home of pandas is the room `data` as a whole: `table` reads cells, `csv` files, and this file frames.
 
 A frame is *wide* (a time column and one column per variate: one series of several variates) or
 *long* (a series id, a time and one or several targets in every row: many series, each with its
@@ -172,8 +174,8 @@ def forecast_frame(
 ) -> "pd.DataFrame":
     """A forecast as a tidy frame: one row per variate and future step.
 
-    Columns are `time`, `variate`, `mean` and one per level (`0.1`, `0.5`, ...). A series of a long
-    frame has its own id and time columns instead, and `target` only if there are several.
+    Columns are `time`, `variate`, `mean` and one per level (`0.1`, `0.5`, ...; ten digits at most). A
+    series of a long frame has its own id and time columns instead, and `target` only if there are several.
     """
     pd = import_pandas()
     variates, horizon = mean.shape
@@ -187,7 +189,7 @@ def forecast_frame(
         if series.several_targets:
             columns["target"] = names
     columns["mean"] = mean.reshape(-1)
-    columns |= {f"{level:g}": values.reshape(-1) for level, values in zip(levels, quantiles, strict=True)}
+    columns |= {f"{level:.10g}": values.reshape(-1) for level, values in zip(levels, quantiles, strict=True)}
     return pd.DataFrame(columns)
 
 
@@ -213,6 +215,7 @@ class _Rows:
             order = np.argsort(stamps, kind="stable")
             rows, stamps = rows[order], stamps[order]
         self._check_order(stamps, rows, of_series)
+        self._check_precision(stamps, rows, of_series)
         stamps = _clock_times(stamps)
         grid = fit_grid(stamps)
         steps = grid.steps_of(stamps)
@@ -245,6 +248,17 @@ class _Rows:
         if len(rows) == 1 and stamps.dtype.kind == "M":
             raise InputError(
                 f"{self._at(rows[0])}{of_series} is the only row; 2 are needed to know the interval"
+            )
+
+    def _check_precision(self, stamps: Any, rows: Int[np.ndarray, " rows_of_series"], of_series: str) -> None:
+        """`InputError` where stamps that differ are equal in microseconds, as `_clock_times` makes them."""
+        if stamps.dtype.kind != "M":
+            return
+        too_close = np.flatnonzero(np.diff(stamps.as_unit("us").asi8) == 0) + 1
+        if len(too_close):
+            raise InputError(
+                f"{self._at(rows[too_close[0]])}{of_series} is in the same microsecond as the row before it; "
+                "dates are read to 1 us: give finer times as numbers in a unit of their own"
             )
 
     def _check_length(

@@ -54,8 +54,13 @@ class MaskedTimeseries(NamedTuple):
             num_exogenous_variables: how many of the last variates are covariates.
 
         Raises:
-            InputError: wrong number of axes, no steps, or shapes that do not fit.
+            InputError: a data frame, wrong number of axes, no steps, or shapes that do not fit.
         """
+        if hasattr(values, "columns"):
+            raise InputError(
+                "values must be [variates, time], got a data frame, which has time along its rows: "
+                "pass frame[columns].to_numpy().T"
+            )
         series = _as_tensor("values", values)
         if not series.is_floating_point():
             series = series.double()  # float32 would round counters beyond 2^24

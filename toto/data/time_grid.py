@@ -187,12 +187,15 @@ def _calendars(stamps: Stamps, interval: np.timedelta64) -> list[TimeGrid]:
 
 
 def most_common_interval(stamps: Stamps) -> Any:
-    """The most common interval between neighbours, the shortest of several; float noise is rounded away."""
-    intervals = np.diff(stamps)
+    """The most common interval between neighbours, the shortest of several; float noise is rounded away.
+
+    What is noise beside the others is no interval: of 0, 1e-9 and 1 the interval is 1.
+    """
+    exact = intervals = np.diff(stamps)
     if intervals.dtype.kind == "f":
         intervals = np.round(intervals, _digits(float(np.median(intervals))))
-    found, counts = np.unique(intervals, return_counts=True)
-    return found[np.argmax(counts)]
+    found, counts = np.unique(intervals[intervals > intervals.dtype.type(0)], return_counts=True)
+    return found[np.argmax(counts)] if len(found) else exact.min()
 
 
 def _digits(step: float) -> int:

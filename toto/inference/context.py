@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -31,7 +31,7 @@ class Context(NamedTuple):
     num_exogenous_variables: int
 
 
-def prepare_context(inputs: MaskedTimeseries, backbone: TotoBackbone) -> Context:
+def prepare_context(inputs: MaskedTimeseries | Any, backbone: TotoBackbone) -> Context:
     """Check a series, mark what is missing, and pad it on the left to whole patches.
 
     NaN and infinite values are missing, and so is everything under the mask, whatever it holds.
@@ -40,6 +40,11 @@ def prepare_context(inputs: MaskedTimeseries, backbone: TotoBackbone) -> Context
     Raises:
         InputError: empty series, or masks, ids or numbers of covariates that do not fit.
     """
+    if not isinstance(inputs, MaskedTimeseries) or not all(isinstance(t, Tensor) for t in inputs[:3]):
+        raise InputError(
+            f"inputs must be a MaskedTimeseries of tensors, got {type(inputs).__name__}: "
+            "make one with MaskedTimeseries.from_array(values)"
+        )
     if inputs.series.ndim not in (2, 3) or 0 in inputs.series.shape:
         raise InputError(
             "series must be [variates, time] or [batch, variates, time] with at least one step of one "

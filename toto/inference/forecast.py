@@ -15,7 +15,7 @@ from toto.errors import InputError
 Steps = Float[Tensor, "batch variates horizon"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Forecast:
     """Point forecast and sample paths, in the units of the series.
 
@@ -74,7 +74,7 @@ class Forecast:
         return Forecast(self.mean.to(device), None if self.samples is None else self.samples.to(device))
 
     def numpy(self) -> Shaped[np.ndarray, "..."]:
-        """The samples as an array [batch, variates, horizon, samples]; the mean if there are none."""
+        """The samples as an array [batch, variates, horizon, samples]; without samples, the mean."""
         return (self.mean if self.samples is None else self.samples).detach().cpu().numpy()
 
     @cached_property
@@ -88,6 +88,11 @@ class Forecast:
                 f"{purpose} needs sample paths, got a mean forecast: pass num_samples=256 to forecast"
             )
         return self.samples
+
+    def __repr__(self) -> str:
+        """Shapes, not numbers."""
+        samples = "no samples" if self.samples is None else f"{self.samples.shape[-1]} samples"
+        return f"Forecast([batch, variates, horizon] = {list(self.mean.shape)}, {samples})"
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the sorted copy out of files."""

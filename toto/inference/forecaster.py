@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import index
-from typing import SupportsIndex, cast
+from typing import Any, SupportsIndex, cast
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -33,14 +33,18 @@ class TotoForecaster:
             while it runs.
     """
 
-    def __init__(self, model: nn.Module) -> None:
+    def __init__(self, model: nn.Module | Any) -> None:
+        if not isinstance(model, nn.Module):
+            raise InputError(
+                f"model must be a Toto or its backbone, got {model!r}: load one with Toto.from_pretrained"
+            )
         backbone = model.model if isinstance(model, Toto) else model
         # a backbone wrapped by torch.compile: forecasts call its parts, which only Toto.compile compiles
         self.model = cast(TotoBackbone, getattr(backbone, "_orig_mod", backbone))
 
     def forecast(
         self,
-        inputs: MaskedTimeseries,
+        inputs: MaskedTimeseries | Any,
         prediction_length: SupportsIndex,
         num_samples: SupportsIndex | None = None,
         samples_per_batch: SupportsIndex = 10,
@@ -279,6 +283,7 @@ def _known_future(values: Tensor | None, context: Context, horizon: int) -> Tens
     """Known values of the covariates [batch, covariates, horizon], on the device of the context."""
     if values is None:
         return None
+    values = torch.as_tensor(values)
     values = values[None] if values.ndim == 2 else values
     batch, covariates = context.series.shape[0], context.num_exogenous_variables
     if covariates == 0:

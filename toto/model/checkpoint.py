@@ -100,8 +100,9 @@ def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tens
     file = path / WEIGHTS_FILE if path.is_dir() else path
     if not file.is_file():
         raise CheckpointError(f"{file.parent} holds no {WEIGHTS_FILE}")
+    device = torch.device(map_location)
     try:
-        weights = load_file(file, device=str(torch.device(map_location)))
+        weights = load_file(file, device="cpu" if device.type == "cpu" else str(device))
     except SafetensorError as error:
         raise CheckpointError(
             f"{file} is damaged or not a safetensors file ({error}): fetch it again"

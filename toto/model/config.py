@@ -18,6 +18,7 @@ _IN_WORDS: dict[tuple[type, ...], str] = {
     (int, float): "a number",
     (bool,): "true or false",
 }
+LARGEST_SIZE = 65_536  # of any one size: far above real models, and products of three still are sizes
 _COUNTS = ("patch_size", "stride", "embed_dim", "num_layers", "num_heads", "mlp_hidden_dim")
 
 
@@ -71,8 +72,8 @@ class TotoConfig:
     def _check_sizes(self) -> None:
         for name in _COUNTS:
             value = getattr(self, name)
-            if value < 1:
-                raise ConfigError(f"{name} must be at least 1, got {value!r}")
+            if not 1 <= value <= LARGEST_SIZE:
+                raise ConfigError(f"{name} must be from 1 to {LARGEST_SIZE}, got {value!r}")
         if self.patch_size % self.stride:
             raise ConfigError(f"stride must divide patch_size {self.patch_size}, got {self.stride}")
         if self.embed_dim % self.num_heads:
@@ -100,9 +101,10 @@ class TotoConfig:
         if self.is_mixture:
             given = self.output_distribution_kwargs
             components = given.get("k_components") if isinstance(given, dict) else None
-            if not isinstance(components, int) or isinstance(components, bool) or components < 1:
+            if type(components) is not int or not 1 <= components <= LARGEST_SIZE:
                 raise ConfigError(
-                    f'output_distribution_kwargs must hold "k_components" of at least 1, got {components!r}'
+                    f'output_distribution_kwargs must hold "k_components" from 1 to {LARGEST_SIZE}, '
+                    f"got {components!r}"
                 )
 
     @property

@@ -8,16 +8,18 @@ from toto import kernels
 
 
 class RMSNorm(nn.Module):
-    """Root-mean-square normalisation with a learned scale (arXiv 1910.07467)."""
+    """Root-mean-square normalisation (arXiv 1910.07467), with a learned scale if `include_weight`."""
 
-    def __init__(self, dim: int, eps: float = 1e-8) -> None:
+    def __init__(self, dim: int, include_weight: bool = True, eps: float = 1e-8) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(dim))
+        self.dim = dim
+        self.scale = nn.Parameter(torch.ones(dim)) if include_weight else None
         self.eps = eps
 
     def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
         """x / sqrt(mean(x^2) + eps) * scale."""
-        return kernels.rms_norm(x, self.scale, self.eps)
+        scale = x.new_ones(self.dim) if self.scale is None else self.scale
+        return kernels.rms_norm(x, scale, self.eps)
 
 
 class SwiGLU(nn.Module):

@@ -137,7 +137,10 @@ class Toto(nn.Module):
         `dtype` is that of the file (None: as in memory); half precision halves the file, and is
         read back as float32.
         """
-        weights = {name: w if dtype is None else w.to(dtype) for name, w in self.state_dict().items()}
+        weights = {
+            name.replace("._orig_mod.", "."): w if dtype is None else w.to(dtype)  # torch.compile wraps
+            for name, w in self.state_dict().items()
+        }
         checkpoint.write_checkpoint(Path(save_directory), self.config.to_dict(), weights)
 
     def push_to_hub(

@@ -121,8 +121,8 @@ def pretrain(
     """Train from random weights, or from the newest checkpoint in `out`, until the budget is spent.
 
     Writes `run.json`, `loss.csv` and checkpoints to `out` as it goes and the result to `out/final`, in
-    bfloat16. `progress(share, state, loss)` is called at every logged step. The global random state
-    is left as it was.
+    bfloat16. `progress(share, state, loss)` is called at every logged step. The global random states
+    of the CPU and of `device` are left as they were.
 
     Raises:
         ConfigError: `out` holds a run of another configuration.
@@ -130,8 +130,9 @@ def pretrain(
     """
     out.mkdir(parents=True, exist_ok=True)
     _claim_folder(config, out)
-    with torch.random.fork_rng(devices=[]):
-        run = Run(config, out, torch.device(device))
+    device = torch.device(device)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        run = Run(config, out, device)
         try:
             _train(run, progress)
         finally:

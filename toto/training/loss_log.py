@@ -1,6 +1,7 @@
 """The loss of a run as a CSV file that survives being killed and resumed."""
 
 import csv
+import io
 from pathlib import Path
 
 import torch
@@ -15,6 +16,7 @@ class LossLog:
     """Collects the losses of single steps and writes their means.
 
     Lines of steps after `first_step`, which a killed run wrote and the resumed one repeats, are dropped.
+    The first line of a resumed run is the mean of the steps since it was resumed.
     """
 
     def __init__(self, path: Path, first_step: int) -> None:
@@ -29,9 +31,9 @@ class LossLog:
 
     @staticmethod
     def read(path: Path) -> list[dict[str, str]]:
-        """The lines of a log, oldest first."""
-        with path.open(newline="") as file:
-            return list(csv.DictReader(file))
+        """The lines of a log, oldest first, without a last one that a kill cut short."""
+        text = path.read_text()
+        return list(csv.DictReader(io.StringIO(text[: text.rfind("\n") + 1])))
 
     def add(self, loss: Loss, gradient_norm: float) -> None:
         """Remember one step."""
