@@ -49,3 +49,9 @@ def test_the_help_lists_the_commands(toto_command):
     assert result.exit_code == 0
     assert "forecast" in result.stdout
     assert "info" in result.stdout
+
+
+def test_the_version_is_shown(toto_command):
+    import toto
+
+    assert toto_command("--version").stdout.strip() == toto.__version__

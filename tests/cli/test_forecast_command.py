@@ -30,7 +30,7 @@ def failed(result, message: str) -> None:
 def test_the_variates_of_a_wide_file_are_forecast(toto_command, wide_file):
     result = toto_command("forecast", wide_file, "--out", "out.csv")
     frame = written(result, "out.csv")
-    assert list(frame.columns) == ["time", "variate", "mean", "0.1", "0.5", "0.9"]
+    assert list(frame.columns) == ["time", "variate", "0.1", "0.5", "0.9", "mean"]
     assert frame["variate"].tolist() == ["cpu"] * 5 + ["load"] * 5
     assert frame["time"].tolist()[:2] == ["2024-01-01 02:00:00", "2024-01-01 02:01:00"]
     assert (frame["0.1"] <= frame["0.5"]).all()
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another(toto_comman
 
 def test_quantiles_name_their_columns_in_order(toto_command, wide_file):
     result = toto_command("forecast", wide_file, "--quantiles", "0.975, 0.5,.025", "--out", "out.csv")
-    assert list(written(result, "out.csv").columns)[3:] == ["0.025", "0.5", "0.975"]
+    assert list(written(result, "out.csv").columns)[2:-1] == ["0.025", "0.5", "0.975"]
 
 
 def test_columns_choose_the_variates(toto_command, wide_file):
@@ -97,7 +97,7 @@ def test_independent_columns_do_not_see_each_other(toto_command, wide_file):
 def test_the_series_of_a_long_file_are_forecast_on_their_own_grids(toto_command, long_file):
     result = toto_command("forecast", long_file, "--out", "out.csv")
     frame = written(result, "out.csv")
-    assert list(frame.columns) == ["unique_id", "ds", "mean", "0.1", "0.5", "0.9"]
+    assert list(frame.columns) == ["unique_id", "ds", "0.1", "0.5", "0.9", "mean"]
     first = frame.groupby("unique_id")["ds"].first().to_dict()
     assert first == {
         "north": "2024-02-10 00:00:00",
@@ -191,6 +191,33 @@ def test_sort_sorts(toto_command, wide_file, tmp_path):
     for name, options in (("wide.csv", []), ("mixed.csv", ["--sort"])):
         tables.append(written(toto_command("forecast", name, *options, "--out", "out.csv"), "out.csv"))
     pd.testing.assert_frame_equal(*tables)
+
+
+def test_the_data_are_never_overwritten(toto_command, wide_file):
+    before = wide_file.read_bytes()
+    result = toto_command("forecast", wide_file, "--out", wide_file)
+    assert result.exit_code == 2
+    assert "would replace the data; choose another name" in result.stderr
+    assert wide_file.read_bytes() == before
+
+
+def test_a_picture_that_cannot_be_written_is_an_error_of_one_line(toto_command, wide_file, monkeypatch):
+    from matplotlib.figure import Figure
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Figure, "savefig", refuse)
+    result = toto_command("forecast", wide_file, "--plot", "out.png")
+    assert result.exit_code == 2
+    assert "error: out.png: cannot be written: Permission denied" in result.stderr
+
+
+def test_values_that_hardly_vary_are_noted(toto_command, tmp_path):
+    rows = "\n".join(f"{i},{0.001 * (i % 7)},{i % 7}" for i in range(40))
+    (tmp_path / "small.csv").write_text("time,errors,load\n" + rows)
+    result = toto_command("forecast", "small.csv")
+    assert "note: errors: values that vary by less than 0.1 look constant to the model" in result.stderr
 
 
 BAD_FILES = {

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from toto import __version__
 from toto.errors import TotoError
 
 
@@ -43,15 +44,28 @@ app = typer.Typer(
 )
 
 
+def _print_version(asked: bool | None) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
 @app.callback()
-def toto() -> None:
+def toto(
+    version: Annotated[
+        bool | None,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = None,
+) -> None:
     """Forecasts of time series with Toto, from the command line."""
 
 
 @app.command()
 def forecast(
     data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
-    horizon: Annotated[int, typer.Option(min=1, help="Steps to forecast.", show_default=False)],
+    horizon: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Steps to forecast.", show_default=False)
+    ],
     time_column: Annotated[
         str | None,
         typer.Option(

@@ -15,7 +15,7 @@ import torch
 import typer
 
 from toto.cli.report import PatientProgress, print_forecast
-from toto.data.csv import check_output, read_table, write_table
+from toto.data.csv import check_output, explained, read_table, write_table
 from toto.data.frame import RegularSeries, forecast_frame, is_long, series_from_long, series_from_wide
 from toto.data.table import import_pandas
 from toto.errors import InputError
@@ -65,6 +65,8 @@ def run_forecast(
     levels = parse_levels(quantiles)
     if out is not None:
         check_output(out)
+        if out.resolve() == data.resolve():
+            raise InputError(f"--out {out}: would replace the data; choose another name")
     if picture is not None:
         check_output(picture, PICTURE_SUFFIXES)
         import_matplotlib("figure")
@@ -73,6 +75,7 @@ def run_forecast(
         series = [part for one in series for part in one.split()]
     toto = Toto.from_pretrained(settings.model, map_location=_device(settings.device))
     _note_missing(series, settings.context)
+    _note_small(series)
     start = time.perf_counter()
     frames: list[Any] = []
     panels: list[Panel] = []
@@ -95,7 +98,8 @@ def run_forecast(
         write_table(frame, out)
         typer.echo(f"{len(frame):,} rows written to {out}", err=True)
     if picture is not None:
-        plot_panels(panels, f"{data.name}: {steps}").savefig(picture, dpi=150)
+        with explained(picture, "written"):
+            plot_panels(panels, f"{data.name}: {steps}").savefig(picture, dpi=150)
         typer.echo(f"picture written to {picture}", err=True)
 
 
@@ -162,6 +166,20 @@ def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
     if missing:
         total = sum(one.values[:, -context:].size for one in series)
         log.warning("%s of %s values of the context are missing", f"{missing:,}", f"{total:,}")
+
+
+def _note_small(series: Sequence[RegularSeries]) -> None:
+    """The model adds 0.1 to every variance, so what varies by much less looks constant to it."""
+    labels, values = [], []
+    for one in series:
+        labels += one.labels
+        values += [row[np.isfinite(row)] for row in one.values]
+    small = [label for label, row in zip(labels, values, strict=True) if row.size and 0 < row.std() < 0.1]
+    if small:
+        log.warning(
+            "%s: values that vary by less than 0.1 look constant to the model; use a smaller unit (ms for s)",
+            textwrap.shorten(", ".join(small), 60, placeholder=" ..."),
+        )
 
 
 def _tidy(series: RegularSeries, forecast: Forecast, levels: Sequence[float]) -> Any:

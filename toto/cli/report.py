@@ -44,12 +44,14 @@ def print_lines(lines: list[tuple[str, str]]) -> None:
 def print_forecast(frame: Any, time_column: str, labels: Sequence[str], title: str, summary: str) -> None:
     """Print a tidy forecast frame: all of it, or the first and last steps of the first series.
 
-    The frame holds the same number of rows for each of `labels`, one label after the other.
+    The frame holds the same number of rows for each of `labels`, one label after the other. Of its
+    numbers the quantiles are shown, not the mean, which a few wild paths move anywhere.
     """
     horizon = len(frame) // len(labels)
     in_full = len(frame) <= FEW_ROWS
     shown = labels if in_full else labels[:MAX_LABELS]
-    number_columns = list(frame.columns)[list(frame.columns).index("mean") :]
+    names = list(frame.columns)
+    number_columns = names[3 if "target" in names else 2 : names.index("mean")]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("variate" if "variate" in frame.columns else "series", overflow="fold")
     table.add_column(time_column, no_wrap=True)

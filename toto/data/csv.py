@@ -43,7 +43,7 @@ def read_table(path: Path) -> Table:
 def write_table(frame: "pd.DataFrame", path: Path) -> None:
     """Write the frame to a `.csv`, `.csv.gz` or `.parquet` file, over what is there."""
     check_output(path)
-    with _explained(path, "written"):
+    with explained(path, "written"):
         if path.suffix.lower() == ".parquet":
             frame.to_parquet(path, index=False)
         else:
@@ -67,7 +67,7 @@ def _check_no_folder(path: Path) -> None:
 
 def _read_parquet(path: Path) -> Table:
     pd = import_pandas()
-    with _explained(path, "read"):
+    with explained(path, "read"):
         frame = pd.read_parquet(path)
     if not isinstance(frame.index, pd.RangeIndex):
         frame = frame.reset_index()
@@ -76,7 +76,7 @@ def _read_parquet(path: Path) -> Table:
 
 def _read_csv(path: Path) -> Table:
     pd = import_pandas()
-    with _explained(path, "read"):
+    with explained(path, "read"):
         _check_no_folder(path)
         header, delimiter, num_blank = _read_header(path)
         with _open(path) as file, warnings.catch_warnings():
@@ -179,7 +179,7 @@ def _open(path: Path) -> TextIOWrapper:
 
 
 @contextmanager
-def _explained(path: Path, done: str) -> Iterator[Any]:
+def explained(path: Path, done: str) -> Iterator[Any]:
     """What can go wrong with a file, as one sentence about that file."""
     try:
         yield

@@ -174,7 +174,7 @@ def forecast_frame(
 ) -> "pd.DataFrame":
     """A forecast as a tidy frame: one row per variate and future step.
 
-    Columns are `time`, `variate`, `mean` and one per level (`0.1`, `0.5`, ...; ten digits at most). A
+    Columns are `time`, `variate`, one per level (`0.1`, `0.5`, ...; ten digits at most) and `mean`. A
     series of a long frame has its own id and time columns instead, and `target` only if there are several.
     """
     pd = import_pandas()
@@ -188,8 +188,8 @@ def forecast_frame(
         columns = {series.id_column: [series.series_id] * len(times), series.time_column: times}
         if series.several_targets:
             columns["target"] = names
-    columns["mean"] = mean.reshape(-1)
     columns |= {f"{level:.10g}": values.reshape(-1) for level, values in zip(levels, quantiles, strict=True)}
+    columns["mean"] = mean.reshape(-1)
     return pd.DataFrame(columns)
 
 
