@@ -8,6 +8,8 @@ import torch
 
 from toto import Toto, TotoConfig
 
+torch.set_num_threads(1)  # the models are tiny: a second thread only waits, for long on a busy machine
+
 SHARED = Path(os.environ.get("TOTO_SHARED", Path(__file__).parents[2] / "shared"))
 
 TINY = TotoConfig(

@@ -77,8 +77,13 @@ def test_levels_outside_zero_to_one_are_errors(forecast):
 
 def test_a_forecast_of_the_mean_alone_says_how_to_get_samples(forecast):
     mean_only = Forecast(forecast.mean)
-    for ask in (lambda: mean_only.quantile(0.5), lambda: mean_only.median, lambda: mean_only.std):
-        with pytest.raises(InputError, match="needs sample paths, got a mean forecast: pass num_samples=256"):
+    for name, ask in (
+        ("quantile", lambda: mean_only.quantile(0.5)),
+        ("median", lambda: mean_only.median),
+        ("std", lambda: mean_only.std),
+    ):
+        message = f"{name} needs sample paths, got a mean forecast: pass num_samples=256"
+        with pytest.raises(InputError, match=message):
             ask()
 
 

@@ -481,7 +481,7 @@ def test_covariates_that_do_not_fit_are_errors(tiny):
         forecast(tiny, values, exogenous=3)
     with pytest.raises(InputError, match="needs inputs with num_exogenous_variables above 0"):
         forecast(tiny, values, future_exogenous_variables=future)
-    with pytest.raises(InputError, match=r"\(1, 1, 20\), got \(1, 1, 19\)"):
+    with pytest.raises(InputError, match=r"\(1, 1, 20\), or reach beyond the horizon, got \(1, 1, 19\)"):
         forecast(tiny, values, exogenous=1, future_exogenous_variables=future[..., :19])
     with pytest.raises(InputError, match="must be known at every step"):
         forecast(tiny, values, exogenous=1, future_exogenous_variables=future / 0)

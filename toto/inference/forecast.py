@@ -29,6 +29,7 @@ class Forecast:
     @property
     def median(self) -> Steps:
         """The median path value of every step."""
+        self._require_samples("median")
         return self.quantile(0.5)
 
     @property
@@ -52,7 +53,10 @@ class Forecast:
             InputError: a level outside 0 to 1, or a forecast without samples.
         """
         self._require_samples("quantile")
-        levels = torch.as_tensor(q).detach().cpu().double()
+        try:
+            levels = torch.as_tensor(q).detach().cpu().double()
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q!r}") from error
         if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):
             raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q}")
         positions = levels.flatten() * (self._sorted.shape[-1] - 1)

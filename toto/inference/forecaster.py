@@ -293,7 +293,7 @@ def _known_future(values: Tensor | None, context: Context, horizon: int) -> Tens
     if values.ndim != 3 or values.shape[:2] != (batch, covariates) or values.shape[2] < horizon:
         raise InputError(
             f"future_exogenous_variables must be [batch, covariates, horizon] = "
-            f"{(batch, covariates, horizon)}, got {tuple(values.shape)}"
+            f"{(batch, covariates, horizon)}, or reach beyond the horizon, got {tuple(values.shape)}"
         )
     if not bool(values.isfinite().all()):
         raise InputError("future_exogenous_variables must be known at every step, got NaN or infinite values")
