@@ -213,9 +213,17 @@ def test_a_picture_that_cannot_be_written_is_an_error_of_one_line(toto_command, 
     assert "error: out.png: cannot be written: Permission denied" in result.stderr
 
 
+def test_a_long_table_may_have_any_column_names(toto_command, tmp_path):
+    rows = "\n".join(f"a,{i},{i % 7}" for i in range(40))
+    (tmp_path / "long.csv").write_text("target,step,y\n" + rows)
+    result = toto_command("forecast", "long.csv", "--id-column", "target", "--time-column", "step")
+    assert result.exit_code == 0, result.stderr
+    assert all(level in result.stdout for level in ("0.1", "0.5", "0.9"))
+
+
 def test_values_that_hardly_vary_are_noted(toto_command, tmp_path):
-    rows = "\n".join(f"{i},{0.001 * (i % 7)},{i % 7}" for i in range(40))
-    (tmp_path / "small.csv").write_text("time,errors,load\n" + rows)
+    rows = "\n".join(f"{i},{0.001 * (i % 7)},{i % 7},2.3" for i in range(40))
+    (tmp_path / "small.csv").write_text("time,errors,load,limit\n" + rows)
     result = toto_command("forecast", "small.csv")
     assert "note: errors: values that vary by less than 0.1 look constant to the model" in result.stderr
 

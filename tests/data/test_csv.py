@@ -204,3 +204,8 @@ def test_an_output_that_is_a_folder_is_an_error(tmp_path):
 def test_an_output_that_cannot_be_written_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"out.parquet: cannot be written: "):
         write_table(pd.DataFrame({"y": [1, "a"]}), tmp_path / "out.parquet")
+
+
+def test_a_quoted_name_may_go_on_over_two_lines(tmp_path):
+    (tmp_path / "data.csv").write_text('time,"a\nb",c\n1,2,3\n2,4,5\n')
+    assert list(read_table(tmp_path / "data.csv").frame.columns) == ["time", "a\nb", "c"]

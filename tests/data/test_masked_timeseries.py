@@ -69,6 +69,8 @@ def test_wrong_shapes_are_errors():
         MaskedTimeseries.from_array(np.zeros((2, 4)), observed=np.ones((2, 3)))
     with pytest.raises(InputError, match=r"group_ids must hold 2 ids, one per variate, got shape \(3,\)"):
         MaskedTimeseries.from_array(np.zeros((2, 4)), group_ids=[1, 2, 3])
+    with pytest.raises(InputError, match="values must be real numbers, got torch"):
+        MaskedTimeseries.from_array([1j])
     frame = pytest.importorskip("pandas").DataFrame({"a": [1.0, 2.0]})
     with pytest.raises(InputError, match=r"got a data frame, .* pass frame\[columns\].to_numpy\(\).T"):
         MaskedTimeseries.from_array(frame)

@@ -16,7 +16,8 @@ def forecast() -> Forecast:
 def test_quantiles_are_those_of_torch_and_numpy(forecast):
     for level in (0.0, 0.1, 0.25, 0.5, 0.99, 1.0):
         expected = torch.quantile(forecast.samples, level, dim=-1)
-        torch.testing.assert_close(forecast.quantile(level), expected)
+        torch.testing.assert_close(forecast.quantile(level), expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(forecast.quantile([level])[0], expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("convert", [list, tuple, np.array, torch.tensor, lambda q: torch.tensor(q).float()])
@@ -70,7 +71,7 @@ def test_cpu_numpy_and_pickle_keep_the_numbers(forecast):
 
 
 def test_levels_outside_zero_to_one_are_errors(forecast):
-    for q in (-0.1, 1.5, [0.5, 2.0], float("nan")):
+    for q in (-0.1, 1.5, [0.5, 2.0], float("nan"), 1 + 1e-9, [0.5, None]):
         with pytest.raises(InputError, match="q must be a level from 0 to 1"):
             forecast.quantile(q)
 

@@ -70,8 +70,16 @@ def test_a_series_keeps_its_paths_in_any_batch_if_it_keeps_its_id(tiny):
     torch.testing.assert_close(alone[0], together[1], rtol=1e-10, atol=1e-10)
     with pytest.raises(InputError, match=r"series_ids must be 3 whole numbers from 0 .* got \[1, 2\]"):
         forecast(tiny, values, series_ids=[1, 2])
-    with pytest.raises(InputError, match="series_ids must be 1 whole numbers"):
-        forecast(tiny, values[:1], series_ids=[-1])
+    for wrong in ([-1], [2**32], [0.5], [True], ["a"]):
+        with pytest.raises(InputError, match="series_ids must be 1 whole numbers"):
+            forecast(
+                tiny,
+                values[:1],
+                num_samples=None,
+                series_ids=torch.tensor(wrong) if wrong != ["a"] else wrong,
+            )
+    for dtype in (torch.uint8, torch.int32):
+        assert forecast(tiny, values[:1], series_ids=torch.tensor([9], dtype=dtype)).samples.isfinite().all()
 
 
 def test_whole_numbers_keep_all_their_digits(tiny):
@@ -397,6 +405,7 @@ def test_generate_mean_and_generate_samples_take_separate_tensors(tiny):
 def test_an_assigned_backbone_and_a_context_beyond_the_trained_one_work(tiny):
     values = series(1, 1, 9000)
     before = forecast(tiny, values, 4).samples
+    assert torch.equal(forecast(torch.compile(tiny, backend="eager"), values, 4).samples, before)
     tiny.model = torch.compile(tiny.model, backend="eager")  # what it wraps is what runs
     assert torch.equal(forecast(tiny, values, 4).samples, before)
 
@@ -445,8 +454,9 @@ def test_arrays_and_names_in_place_of_series_and_models_are_errors_that_say_what
             InputError, match=r"inputs must be a MaskedTimeseries of tensors, got .*from_array"
         ):
             TotoForecaster(tiny).forecast(inputs, 4)
-    with pytest.raises(InputError, match="model must be a Toto or its backbone, got 'toto-nano'"):
-        TotoForecaster("toto-nano")
+    for model in ("toto-nano", torch.nn.Linear(1, 1)):
+        with pytest.raises(InputError, match=r"model must be a Toto or its backbone, got .*: load one with"):
+            TotoForecaster(model)
 
 
 def test_series_masks_and_ids_of_wrong_shape_are_errors(tiny):

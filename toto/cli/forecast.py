@@ -65,7 +65,7 @@ def run_forecast(
     levels = parse_levels(quantiles)
     if out is not None:
         check_output(out)
-        if out.resolve() == data.resolve():
+        if out.exists() and data.exists() and out.samefile(data):
             raise InputError(f"--out {out}: would replace the data; choose another name")
     if picture is not None:
         check_output(picture, PICTURE_SUFFIXES)
@@ -75,7 +75,7 @@ def run_forecast(
         series = [part for one in series for part in one.split()]
     toto = Toto.from_pretrained(settings.model, map_location=_device(settings.device))
     _note_missing(series, settings.context)
-    _note_small(series)
+    _note_small(series, settings.context)
     start = time.perf_counter()
     frames: list[Any] = []
     panels: list[Panel] = []
@@ -90,6 +90,7 @@ def run_forecast(
         frame,
         series[0].time_column,
         [label for one in series for label in one.labels],
+        len(levels),
         title=f"{data.name}: {_num_series(series)}, {steps}",
         summary=f"{_model(settings.model, toto)}, {_context(series, settings)}, {settings.samples} samples, "
         f"seed {settings.seed}, {seconds:.1f} s",
@@ -168,13 +169,14 @@ def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
         log.warning("%s of %s values of the context are missing", f"{missing:,}", f"{total:,}")
 
 
-def _note_small(series: Sequence[RegularSeries]) -> None:
-    """The model adds 0.1 to every variance, so what varies by much less looks constant to it."""
-    labels, values = [], []
+def _note_small(series: Sequence[RegularSeries], context: int) -> None:
+    """The causal scalers add 0.1 to every variance, so what varies by much less looks constant to a model."""
+    small = []
     for one in series:
-        labels += one.labels
-        values += [row[np.isfinite(row)] for row in one.values]
-    small = [label for label, row in zip(labels, values, strict=True) if row.size and 0 < row.std() < 0.1]
+        for label, row in zip(one.labels, one.values[:, -context:], strict=True):
+            seen = row[np.isfinite(row)]
+            if seen.size and 0 < np.ptp(seen) < 1 and seen.std() < 0.1:
+                small.append(label)
     if small:
         log.warning(
             "%s: values that vary by less than 0.1 look constant to the model; use a smaller unit (ms for s)",

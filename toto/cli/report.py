@@ -41,7 +41,9 @@ def print_lines(lines: list[tuple[str, str]]) -> None:
     print_table(table)
 
 
-def print_forecast(frame: Any, time_column: str, labels: Sequence[str], title: str, summary: str) -> None:
+def print_forecast(
+    frame: Any, time_column: str, labels: Sequence[str], num_levels: int, title: str, summary: str
+) -> None:
     """Print a tidy forecast frame: all of it, or the first and last steps of the first series.
 
     The frame holds the same number of rows for each of `labels`, one label after the other. Of its
@@ -50,8 +52,7 @@ def print_forecast(frame: Any, time_column: str, labels: Sequence[str], title: s
     horizon = len(frame) // len(labels)
     in_full = len(frame) <= FEW_ROWS
     shown = labels if in_full else labels[:MAX_LABELS]
-    names = list(frame.columns)
-    number_columns = names[3 if "target" in names else 2 : names.index("mean")]
+    number_columns = list(frame.columns)[-1 - num_levels : -1]  # behind the levels stands the mean
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("variate" if "variate" in frame.columns else "series", overflow="fold")
     table.add_column(time_column, no_wrap=True)

@@ -10,6 +10,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from io import TextIOWrapper
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -105,11 +106,12 @@ def _read_header(path: Path) -> tuple[list[str], str, int]:
     """The column names in the first line that is not blank, what separates them, the blank lines before."""
     with _open(path) as file:
         num_blank, line = next(((i, line) for i, line in enumerate(file) if line.strip()), (0, None))
-    if line is None:
-        raise InputError(f"{path}: the file is empty; the first line must name the columns")
-    where = f"{path}, line {num_blank + 1}"
-    delimiter = max(",;\t|", key=line.count)
-    header = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True))
+        if line is None:
+            raise InputError(f"{path}: the file is empty; the first line must name the columns")
+        where = f"{path}, line {num_blank + 1}"
+        delimiter = max(",;\t|", key=line.count)
+        whole = chain([line], file)  # a quoted name may go on over several lines
+        header = next(csv.reader(whole, delimiter=delimiter, skipinitialspace=True))
     named = _named(header)
     if all(_NUMBER.fullmatch(name.strip()) for name in named[1:] or named):
         raise InputError(f"{where}: {line.strip()[:60]!r} holds numbers; it must name the columns")
@@ -184,6 +186,8 @@ def explained(path: Path, done: str) -> Iterator[Any]:
     try:
         yield
     except FileNotFoundError:
+        if done == "written":
+            raise InputError(f"{path}: cannot be written there; choose another folder") from None
         raise InputError(f"{path}: no such file; check the path") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not a text file in UTF-8; save the table as CSV (UTF-8)") from None

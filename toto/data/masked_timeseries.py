@@ -62,6 +62,8 @@ class MaskedTimeseries(NamedTuple):
                 "pass frame[columns].to_numpy().T"
             )
         series = _as_tensor("values", values)
+        if series.is_complex():
+            raise InputError(f"values must be real numbers, got {series.dtype}")
         if not series.is_floating_point():
             series = series.double()  # float32 would round counters beyond 2^24
         series = series[None] if series.ndim == 1 else series

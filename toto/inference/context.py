@@ -31,7 +31,7 @@ class Context(NamedTuple):
     num_exogenous_variables: int
 
 
-def prepare_context(inputs: MaskedTimeseries | Any, backbone: TotoBackbone) -> Context:
+def prepare_context(inputs: Any, backbone: TotoBackbone) -> Context:
     """Check a series, mark what is missing, and pad it on the left to whole patches.
 
     NaN and infinite values are missing, and so is everything under the mask, whatever it holds.

@@ -142,7 +142,7 @@ def decode(
 ) -> Decoded:
     """The next `horizon` steps of every branch, in units.
 
-    Extreme values become 0, and the last variates are overwritten with `known_future`, before
+    The last variates are overwritten with `known_future`, and extreme values become 0, before
     `go_on` (`advance`, or its stand-in without a cache) feeds them back.
     """
     patches: list[Tensor] = []
@@ -153,10 +153,10 @@ def decode(
             state = go_on(state, patches[-1])
         prediction = predict(backbone, state, min(patch_size, horizon - start))
         values = step(prediction, start).to(state.window.values.dtype)
-        num_replaced += is_extreme_value(values).sum()
-        values = replace_extreme_values(values)
         if known_future is not None:
             values = _overwrite(values, known_future[..., start : start + values.shape[-1]])
+        num_replaced += is_extreme_value(values).sum()
+        values = replace_extreme_values(values)
         patches.append(values)
         after_patch()
     return Decoded(torch.cat(patches, dim=-1), num_replaced)

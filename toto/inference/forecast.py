@@ -1,6 +1,5 @@
 """The result of a forecast."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,9 +37,7 @@ class Forecast:
         samples = self._require_samples("std")
         return samples.std(dim=-1, correction=min(1, samples.shape[-1] - 1))
 
-    def quantile(
-        self, q: float | int | Sequence[float] | np.ndarray | Tensor
-    ) -> Float[Tensor, "*levels batch variates horizon"]:
+    def quantile(self, q: Any) -> Float[Tensor, "*levels batch variates horizon"]:
         """Quantiles over the paths, interpolated linearly between them.
 
         Args:
@@ -54,7 +51,8 @@ class Forecast:
         """
         self._require_samples("quantile")
         try:
-            levels = torch.as_tensor(q).detach().cpu().double()
+            given = q.detach().cpu() if isinstance(q, Tensor) else q
+            levels = torch.as_tensor(given, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError) as error:
             raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q!r}") from error
         if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):

@@ -1,16 +1,16 @@
 """Forecasts from a model: the mean path, or sample paths."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import index
-from typing import Any, SupportsIndex, cast
+from typing import Any, SupportsIndex
 
 import torch
 from jaxtyping import Float, Int, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
@@ -33,18 +33,20 @@ class TotoForecaster:
             while it runs.
     """
 
-    def __init__(self, model: nn.Module | Any) -> None:
-        if not isinstance(model, nn.Module):
+    def __init__(self, model: Any) -> None:
+        # torch.compile wraps a model; forecasts call its parts, which only Toto.compile compiles
+        backbone = getattr(model, "_orig_mod", model)
+        if isinstance(backbone, Toto):
+            backbone = getattr(backbone.model, "_orig_mod", backbone.model)
+        if not isinstance(backbone, TotoBackbone):
             raise InputError(
                 f"model must be a Toto or its backbone, got {model!r}: load one with Toto.from_pretrained"
             )
-        backbone = model.model if isinstance(model, Toto) else model
-        # a backbone wrapped by torch.compile: forecasts call its parts, which only Toto.compile compiles
-        self.model = cast(TotoBackbone, getattr(backbone, "_orig_mod", backbone))
+        self.model = backbone
 
     def forecast(
         self,
-        inputs: MaskedTimeseries | Any,
+        inputs: Any,
         prediction_length: SupportsIndex,
         num_samples: SupportsIndex | None = None,
         samples_per_batch: SupportsIndex = 10,
@@ -52,14 +54,14 @@ class TotoForecaster:
         future_exogenous_variables: Shaped[Tensor, "*batch exogenous horizon"] | None = None,
         *,
         seed: SupportsIndex | None = None,
-        series_ids: Sequence[int] | Int[Tensor, " batch"] | None = None,
+        series_ids: Any = None,
         generator: torch.Generator | None = None,
         progress: Progress | None = None,
     ) -> Forecast:
         """Forecast the next `prediction_length` steps of every variate.
 
         Args:
-            inputs: the context, [variates, time] or [batch, variates, time]; NaN is missing.
+            inputs: the context, a `MaskedTimeseries` of one series or a batch; NaN is missing.
             prediction_length: steps to forecast.
             num_samples: sample paths to draw; None gives the mean path alone.
             samples_per_batch: paths decoded together, which bounds memory. Any number does, and
@@ -68,8 +70,8 @@ class TotoForecaster:
             future_exogenous_variables: known values of the covariates, the last variates of
                 `inputs`, [batch, covariates, horizon]; they come back in the forecast.
             seed: makes the paths repeatable; or `generator`, or else the global random state.
-            series_ids: one number per batch element that takes part in its randomness (None: its
-                place). A series keeps its paths in any batch if it keeps its id.
+            series_ids: one whole number per batch element, a list or tensor, that takes part in its
+                randomness (None: its place). A series keeps its paths in any batch if it keeps its id.
             progress: called as progress(done, total) after every decoded patch.
 
         Raises:
@@ -78,6 +80,7 @@ class TotoForecaster:
         horizon = _count("prediction_length", prediction_length)
         context = prepare_context(inputs, self.model)
         known = _known_future(future_exogenous_variables, context, horizon)
+        ids = _series_ids(series_ids, context)
         decoder = _Decoder(self.model, context, horizon, known, use_kv_cache, progress)
         with torch.no_grad(), _dropout_off(self.model):
             if num_samples is None:
@@ -86,7 +89,7 @@ class TotoForecaster:
                 _count("num_samples", num_samples),
                 _count("samples_per_batch", samples_per_batch),
                 _resolve_seed(seed, generator),
-                _series_ids(series_ids, context),
+                ids,
             )
         return Forecast(samples.mean(dim=-1), samples)
 
@@ -259,15 +262,19 @@ def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None)
     return int(torch.randint(2**63 - 1, (), generator=generator, device=device))
 
 
-def _series_ids(ids: Sequence[int] | Tensor | None, context: Context) -> Int[Tensor, " batch"]:
+def _series_ids(ids: Any, context: Context) -> Int[Tensor, " batch"]:
     batch = context.series.shape[0]
-    given = torch.arange(batch) if ids is None else torch.as_tensor(ids)
-    whole = not given.is_floating_point() and given.shape == (batch,)
-    if not whole or not bool(((given >= 0) & (given < 2**32)).all()):
+    try:
+        given = torch.arange(batch) if ids is None else torch.as_tensor(ids)
+        whole = given.dtype is not torch.bool and not (given.is_floating_point() or given.is_complex())
+        numbers = given.long()
+    except (TypeError, ValueError, RuntimeError):
+        whole = False
+    if not whole or numbers.shape != (batch,) or not bool(((numbers >= 0) & (numbers < 2**32)).all()):
         raise InputError(
             f"series_ids must be {batch} whole numbers from 0 to 2^32 - 1, one per batch element, got {ids}"
         )
-    return given.long().to(context.series.device)
+    return numbers.to(context.series.device)
 
 
 def _report_replaced(num_replaced: Int[Tensor, ""], num_values: int) -> None:

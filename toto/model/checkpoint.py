@@ -136,16 +136,20 @@ def check_weights(path: Path, expected: Mapping[str, Tensor], weights: Mapping[s
 def write_checkpoint(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
     """Write `config.json` and `model.safetensors` to a folder, which is made if it is absent.
 
-    The weights get their name when they are complete: a file that is being replaced may be mapped
-    into memory as the weights of a loaded model.
+    Files get their names when both are complete: one that is being replaced may be mapped into
+    memory as the weights of a loaded model.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{WEIGHTS_FILE}.unfinished"
-    save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, unfinished)
-    config_file = folder / CONFIG_FILE
-    config_file.write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
-    unfinished.chmod(config_file.stat().st_mode)  # safetensors gives its files to their owner alone
-    unfinished.replace(folder / WEIGHTS_FILE)
+    config_file, weights_file = (folder / f"{name}.unfinished" for name in (CONFIG_FILE, WEIGHTS_FILE))
+    try:
+        config_file.write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
+        save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, weights_file)
+        weights_file.chmod(config_file.stat().st_mode)  # safetensors gives its files to their owner alone
+        weights_file.replace(folder / WEIGHTS_FILE)
+        config_file.replace(folder / CONFIG_FILE)
+    finally:
+        for file in (config_file, weights_file):
+            file.unlink(missing_ok=True)
 
 
 def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> str:

@@ -155,7 +155,8 @@ class TotoConfig:
         """
         unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)} - set(self.extra))
         if unknown:
-            raise ConfigError(f"the configuration has no {', '.join(unknown)}")
+            known = ", ".join(f.name for f in dataclasses.fields(self))
+            raise ConfigError(f"the configuration has no {', '.join(unknown)}; its fields are {known}")
         return type(self).from_dict(self.to_dict() | dict(changes))
 
     def to_dict(self) -> dict[str, Any]:
