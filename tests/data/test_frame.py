@@ -169,6 +169,13 @@ def test_a_long_forecast_keeps_the_names_of_its_columns():
     }
 
 
+def test_a_column_with_a_name_of_the_forecast_is_an_error():
+    frame = wide(hours(2), y=[1, 2]).frame.rename(columns={"time": "mean"}).assign(unique_id="a")
+    (series,) = series_from_long(Table(frame), time_column="mean")
+    with pytest.raises(InputError, match="the column 'mean' has the name of a column of the forecast"):
+        forecast_frame(series, np.zeros((1, 1)), np.zeros((1, 1, 1)), [0.5])
+
+
 def raises(message: str):
     return pytest.raises(InputError, match=message)
 

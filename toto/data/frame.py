@@ -188,9 +188,12 @@ def forecast_frame(
         columns = {series.id_column: [series.series_id] * len(times), series.time_column: times}
         if series.several_targets:
             columns["target"] = names
-    columns |= {f"{level:.10g}": values.reshape(-1) for level, values in zip(levels, quantiles, strict=True)}
-    columns["mean"] = mean.reshape(-1)
-    return pd.DataFrame(columns)
+    numbers = {f"{level:.10g}": values.reshape(-1) for level, values in zip(levels, quantiles, strict=True)}
+    numbers["mean"] = mean.reshape(-1)
+    taken = [name for name in columns if name in numbers]
+    if taken:
+        raise InputError(f"the column {taken[0]!r} has the name of a column of the forecast: rename it")
+    return pd.DataFrame(columns | numbers)
 
 
 @dataclass(frozen=True)

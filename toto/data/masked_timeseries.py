@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from toto.errors import InputError
@@ -56,40 +56,12 @@ class MaskedTimeseries(NamedTuple):
         Raises:
             InputError: a data frame, wrong number of axes, no steps, or shapes that do not fit.
         """
-        if hasattr(values, "columns"):
-            raise InputError(
-                "values must be [variates, time], got a data frame, which has time along its rows: "
-                "pass frame[columns].to_numpy().T"
-            )
-        series = _as_tensor("values", values)
-        if series.is_complex():
-            raise InputError(f"values must be real numbers, got {series.dtype}")
-        if not series.is_floating_point():
-            series = series.double()  # float32 would round counters beyond 2^24
-        series = series[None] if series.ndim == 1 else series
-        if series.ndim not in (2, 3) or 0 in series.shape:
-            raise InputError(
-                f"values must be [time], [variates, time] or [batch, variates, time] with at least one step, "
-                f"got shape {tuple(np.shape(values))}"
-            )
+        series = _as_series(values)
         mask = series.isfinite()
         if observed is not None:
-            given = _as_tensor("observed", observed).bool()
-            given = given[None] if given.ndim == 1 else given
-            if given.shape != series.shape:
-                raise InputError(
-                    f"observed must have the shape of values {tuple(series.shape)}, got {tuple(given.shape)}"
-                )
-            mask = mask & given
+            mask = mask & _as_mask(observed, series)
         rows = series.shape[:-1]
-        ids = torch.zeros(rows, dtype=torch.long, device=series.device)
-        if group_ids is not None:
-            given = _as_tensor("group_ids", group_ids)
-            if given.shape not in (rows, rows[-1:]):
-                raise InputError(
-                    f"group_ids must hold {rows[-1]} ids, one per variate, got shape {tuple(given.shape)}"
-                )
-            ids = given.to(ids.device).expand(rows)
+        ids = _as_ids(group_ids, series)
         seconds = torch.arange(series.shape[-1], device=series.device) * interval_seconds
         return cls(
             series=series,
@@ -124,6 +96,49 @@ class CausalMaskedTimeseries(NamedTuple):
 
 def _to(series: Any, device: torch.device | str) -> Any:
     return type(series)(*(field.to(device) if isinstance(field, Tensor) else field for field in series))
+
+
+def _as_series(values: Any) -> Shaped[Tensor, "*batch variates time"]:
+    """Values as floats with a variate axis."""
+    if hasattr(values, "columns"):
+        raise InputError(
+            "values must be [variates, time], got a data frame, which has time along its rows: "
+            "pass frame[columns].to_numpy().T"
+        )
+    series = _as_tensor("values", values)
+    if series.is_complex():
+        raise InputError(f"values must be real numbers, got {series.dtype}")
+    if not series.is_floating_point():
+        series = series.double()  # float32 would round counters beyond 2^24
+    series = series[None] if series.ndim == 1 else series
+    if series.ndim not in (2, 3) or 0 in series.shape:
+        raise InputError(
+            f"values must be [time], [variates, time] or [batch, variates, time] with at least one step, "
+            f"got shape {tuple(np.shape(values))}"
+        )
+    return series
+
+
+def _as_mask(observed: Any, series: Tensor) -> Bool[Tensor, "*batch variates time"]:
+    """The given mask in the shape of a series."""
+    mask = _as_tensor("observed", observed).bool()
+    mask = mask[None] if mask.ndim == 1 else mask
+    if mask.shape != series.shape:
+        raise InputError(
+            f"observed must have the shape of values {tuple(series.shape)}, got {tuple(mask.shape)}"
+        )
+    return mask.to(series.device)
+
+
+def _as_ids(group_ids: Any, series: Tensor) -> Shaped[Tensor, "*batch variates"]:
+    """An id for every variate; one group if none are given."""
+    rows = series.shape[:-1]
+    if group_ids is None:
+        return torch.zeros(rows, dtype=torch.long, device=series.device)
+    ids = _as_tensor("group_ids", group_ids)
+    if ids.shape not in (rows, rows[-1:]):
+        raise InputError(f"group_ids must hold {rows[-1]} ids, one per variate, got shape {tuple(ids.shape)}")
+    return ids.to(series.device).expand(rows)
 
 
 def _as_tensor(name: str, values: Any) -> Tensor:
