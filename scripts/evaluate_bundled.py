@@ -28,6 +28,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 HORIZON = 96
 ETT_WINDOWS = 20
 HOST_WINDOWS = 10
+COVERAGES = (0.5, 0.8, 0.95)
 WIDTHS = (6, 6, 7, 8, 10, 10, 14)
 
 
@@ -103,6 +104,8 @@ def report(
         left_out = [name for name, keep in zip(table.variates, varies, strict=True) if not keep]
         if left_out:
             print(f"constant, left out: {', '.join(left_out)}")
+    shares = [f"{coverage:.0%} {inside(group, actual, coverage):.3f}" for coverage in COVERAGES]
+    print(f"values inside the interval of the group's forecast: {', '.join(shares)}")
     if options.plot and num_windows == 1:
         draw(table, group, options.plot.with_stem(f"{options.plot.stem}-{table.name}"))
 
@@ -154,6 +157,12 @@ def mase(actual: np.ndarray, point: np.ndarray, scale: np.ndarray, varies: np.nd
     """Mean absolute scaled error over windows and varying variates of [windows, variates, horizon]."""
     error = np.nanmean(np.abs(actual - point), axis=2)
     return float(np.mean(error[:, varies] / scale[:, varies]))
+
+
+def inside(forecast: Forecast, actual: np.ndarray, coverage: float) -> float:
+    """The share of real values inside the central interval of the paths."""
+    low, high = forecast.quantile([0.5 - coverage / 2, 0.5 + coverage / 2]).numpy()
+    return float(np.mean(((low <= actual) & (actual <= high))[np.isfinite(actual)]))
 
 
 def draw(table: Table, forecast: Forecast, path: Path) -> None:
