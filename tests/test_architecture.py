@@ -29,8 +29,8 @@ HOMES = {
     "pandas": {"data/frame.py", "data/csv.py", "data/table.py"},  # the data room; tables only as types
     "matplotlib": {"inference/plot.py"},
     "gluonts": {"inference/gluonts_predictor.py"},
-    "xformers": {"kernels.py"},
-    "flash_attn": {"kernels.py"},
+    "xformers": {"kernels/softmax_attention.py"},
+    "flash_attn": {"kernels/softmax_attention.py"},
 }
 
 LIGHT = [

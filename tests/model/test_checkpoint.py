@@ -48,7 +48,8 @@ def test_the_file_holds_the_published_names_and_layout(tiny, saved):
     ours = tiny.model.transformer.layers[1].attention.wQKV.weight
     published = weights["model.transformer.layers.1.attention.wQKV.weight"]
     for c, head, feature in [(0, 0, 0), (1, 2, 3), (2, 3, 7), (0, 1, 5)]:
-        ours_row = ours[(c * heads + head) * size + feature]
+        in_halves = feature % 2 * (size // 2) + feature // 2  # queries and keys: even features first
+        ours_row = ours[(c * heads + head) * size + (feature if c == 2 else in_halves)]
         assert torch.equal(published[c * heads * size + feature * heads + head], ours_row)
     for name in ("norm1.scale", "mlp.0.weight", "mlp.2.bias", "attention.wO.bias"):
         assert f"model.transformer.layers.0.{name}" in weights

@@ -22,8 +22,10 @@ def test_scores_are_those_of_the_plain_formula():
     expected = sum(
         a * b * z ** ((query_at - key_at) / 512) for a, b, z in zip(left, right, zeta, strict=True)
     )
-    query = Rotary.at(query_at, 1, size, torch.float64, q.device).query(q)
-    key = Rotary.at(key_at, 1, size, torch.float64, q.device).key(k)
+    halves = [0, 2, 4, 6, 1, 3, 5, 7]
+    both = torch.stack([q, k])[..., halves].view(1, 2, 1, size)
+    query = Rotary.at(query_at, 1, size, torch.float64, q.device).turn(both)[:, 0]
+    key = Rotary.at(key_at, 1, size, torch.float64, q.device).turn(both)[:, 1]
     torch.testing.assert_close((query * key).sum(), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -35,8 +37,15 @@ def test_a_run_of_positions_holds_the_tables_of_each():
             assert torch.equal(table[i : i + 1], row)
 
 
-def test_tables_of_half_precision_are_computed_in_float32():
+def test_half_precision_is_turned_by_factors_in_float32():
     half = Rotary.at(4000, 2, 8, torch.bfloat16, torch.device("cpu"))
     full = Rotary.at(4000, 2, 8, torch.float32, torch.device("cpu"))
-    assert half.cos.dtype is torch.bfloat16
-    assert torch.equal(half.cos, full.cos.bfloat16())
+    assert torch.equal(half.straight, full.straight)
+    x = torch.randn(2, 2, 3, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.equal(half.turn(x), full.turn(x.float()).bfloat16())
+
+
+def test_turning_is_the_same_where_gradients_are_wanted():
+    x = torch.randn(4, 2, 3, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rotary = Rotary.at(7, 4, 8, torch.float64, x.device)
+    torch.testing.assert_close(rotary.turn(x.clone().requires_grad_()), rotary.turn(x))

@@ -105,7 +105,7 @@ def begin(backbone: TotoBackbone, context: Context, context_length: int | None =
     if backbone.num_prepended_tokens:
         x, groups = backbone.prepend_labels(x, groups, context.num_exogenous_variables)
     cache = KVCache(x.shape[3])
-    hidden = backbone.transformer(x, visible_variates(groups), cache)[..., -1, :]
+    hidden = backbone.transformer(x, visible_variates(groups), cache, newest_only=True)[..., 0, :]
     return DecodingState(
         cache, scaling.with_branch_axis(), one_branch.last(backbone.config.patch_size), hidden, visible
     )
@@ -124,11 +124,10 @@ def advance(backbone: TotoBackbone, state: DecodingState, values: Values) -> Dec
     statistics, scaling = backbone.scaler.advance(state.scaling, values)
     overlap = backbone.config.patch_size - backbone.config.stride
     window = state.window.last(overlap).followed_by(values, statistics)
-    hidden = backbone.transformer(
-        backbone.embed(*window), _repeat(state.visible, values, backbone), state.cache
-    )
+    visible = _repeat(state.visible, values, backbone)
+    hidden = backbone.transformer(backbone.embed(*window), visible, state.cache, newest_only=True)
     window = window.last(backbone.config.patch_size)
-    return dataclasses.replace(state, scaling=scaling, window=window, hidden=hidden[..., -1, :])
+    return dataclasses.replace(state, scaling=scaling, window=window, hidden=hidden[..., 0, :])
 
 
 def decode(

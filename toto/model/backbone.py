@@ -6,13 +6,13 @@ import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from toto.errors import InputError
 from toto.model.cache import KVCache
 from toto.model.config import TotoConfig
 from toto.model.distribution import MixtureOfStudentTs, MixtureOfStudentTsOutput, StudentT, StudentTOutput
 from toto.model.embedding import PatchEmbedding, unit_vector
+from toto.model.head import project
 from toto.model.scaler import CausalPatchStdMeanScaler, CausalStdMeanScaler, Scale, Scaler, StdMeanScaler
 from toto.model.transformer import Transformer
 
@@ -137,7 +137,8 @@ class TotoBackbone(nn.Module):
         hidden = self.transformer(x, visible_variates(groups), kv_cache)[:, :, 0]
         if self.num_prepended_tokens and done == 0:
             hidden = hidden[..., 1:, :]
-        distribution = self.output_distribution.from_projection(self._project(hidden).flatten(2, 3))
+        outputs = project(hidden, self.unembed, self.output_distribution, self.config.patch_size)
+        distribution = self.output_distribution.from_projection(outputs.flatten(2, 3))
         loc, scale = (self._per_entry(s, done, hidden.shape[2]).to(inputs.dtype) for s in statistics)
         return TotoOutput(distribution, loc, scale)
 
@@ -196,33 +197,9 @@ class TotoBackbone(nn.Module):
 
         Its batch shape is that of the tokens with a last axis for the steps; it is in scaled space.
         """
-        return self.output_distribution.from_projection(self._project(hidden, num_steps))
-
-    def _project(
-        self, hidden: Float[Tensor, "*batch embed_dim"], num_steps: int | None = None
-    ) -> Float[Tensor, "*batch steps outputs"]:
-        """What the heads make of each of the first `num_steps` steps after each token.
-
-        Unembedding and heads are linear with nothing between. Where there are more tokens than
-        outputs of the heads, multiplying the two weights first costs less than a feature vector for
-        every step of every token; the algebra is exact, and gradients flow through it.
-        """
-        steps = num_steps or self.config.patch_size
-        with torch.autocast(hidden.device.type, enabled=False):
-            dtype = torch.promote_types(hidden.dtype, torch.float32)  # half precision would round df to 2
-            parameters = (
-                self.unembed.weight,
-                self.unembed.bias,
-                *self.output_distribution.joint_projection(),
-            )
-            weight, bias, head_weight, head_bias = (p.to(dtype) for p in parameters)
-            weight, bias = (p.unflatten(0, (-1, self.embed_dim))[:steps] for p in (weight, bias))
-            if hidden[..., 0].numel() <= len(head_bias):
-                features = linear(hidden.to(dtype), weight.flatten(0, 1), bias.flatten())
-                return linear(features.unflatten(-1, (steps, -1)), head_weight, head_bias)
-            folded, folded_bias = torch.matmul(head_weight, weight), linear(bias, head_weight, head_bias)
-            outputs = linear(hidden.to(dtype), folded.flatten(0, 1), folded_bias.flatten())
-            return outputs.unflatten(-1, (steps, -1))
+        return self.output_distribution.from_projection(
+            project(hidden, self.unembed, self.output_distribution, num_steps or self.config.patch_size)
+        )
 
     def _per_entry(
         self, statistic: Float[Tensor, "batch variates time"], done: int, num_patches: int

@@ -254,6 +254,7 @@ class StudentTOutput(nn.Module):
 
     def __init__(self, embed_dim: int) -> None:
         super().__init__()
+        self.num_outputs = 3
         self.df = nn.Linear(embed_dim, 1)
         self.loc_proj = nn.Linear(embed_dim, 1)
         self.scale_proj = nn.Linear(embed_dim, 1)
@@ -277,6 +278,7 @@ class MixtureOfStudentTsOutput(nn.Module):
 
     def __init__(self, embed_dim: int, k_components: int) -> None:
         super().__init__()
+        self.num_outputs = 4 * k_components
         self.df = nn.Linear(embed_dim, k_components)
         self.loc_proj = nn.Linear(embed_dim, k_components)
         self.scale_proj = nn.Linear(embed_dim, k_components)

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+from toto.model.feed_forward import Linear
+
 
 class PatchEmbedding(nn.Module):
     """One linear map from the values of a patch to a token.
@@ -16,7 +18,7 @@ class PatchEmbedding(nn.Module):
         super().__init__()
         self.patch_size = patch_size
         self.stride = stride
-        self.projection = nn.Linear(patch_size, embed_dim)
+        self.projection = Linear(patch_size, embed_dim)
 
     def patches(self, values: Shaped[Tensor, "*batch time"]) -> Shaped[Tensor, "*batch patches patch_size"]:
         """The patches of the last axis, as a view."""

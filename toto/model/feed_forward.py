@@ -1,10 +1,18 @@
-"""RMSNorm and the gated feed-forward block."""
+"""Linear maps of inference, RMSNorm and the gated feed-forward block."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from toto import kernels
+
+
+class Linear(nn.Linear):
+    """`nn.Linear`, run by the fastest product that the machine has."""
+
+    def forward(self, input: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch outputs"]:
+        """input weight^T + bias."""
+        return kernels.linear(input, self.weight, self.bias)
 
 
 class RMSNorm(nn.Module):
@@ -30,8 +38,19 @@ class SwiGLU(nn.Module):
         return kernels.swiglu(x)
 
 
-def feed_forward(embed_dim: int, hidden_dim: int, dropout: float) -> nn.Sequential:
-    """The block of a layer; its positions in the sequence name the published weights (0 and 2)."""
-    return nn.Sequential(
-        nn.Linear(embed_dim, 2 * hidden_dim), SwiGLU(), nn.Linear(hidden_dim, embed_dim), nn.Dropout(dropout)
-    )
+class FeedForward(nn.Sequential):
+    """The gated block of a layer; its positions in the sequence name the published weights (0 and 2)."""
+
+    def __init__(self, embed_dim: int, hidden_dim: int, dropout: float) -> None:
+        super().__init__(
+            Linear(embed_dim, 2 * hidden_dim), SwiGLU(), Linear(hidden_dim, embed_dim), nn.Dropout(dropout)
+        )
+
+    def forward(self, input: Float[Tensor, "*batch embed_dim"]) -> Float[Tensor, "*batch embed_dim"]:
+        """Expand, gate, contract; expansion and gate in one operation unless watched or replaced."""
+        expand, gate, contract, dropout = self
+        if type(expand) is Linear and not (expand._forward_hooks or expand._forward_pre_hooks):
+            hidden = kernels.gated_linear(input, expand.weight, expand.bias)
+        else:  # an adapter, a quantised map, an observer
+            hidden = gate(expand(input))
+        return dropout(contract(hidden))

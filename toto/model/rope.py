@@ -10,7 +10,10 @@ XPOS_SPAN = 512  # positions over which a feature decays by its zeta
 
 
 class Rotary(NamedTuple):
-    """Tables for a run of consecutive positions; they hold no parameters.
+    """Factors that turn and scale queries and keys at a run of positions; they hold no parameters.
+
+    Features come as the even ones of the published order, then the odd ones: the halves of a
+    rotary pair. turned = straight * x + crossed * (x with its halves swapped).
 
     Two peculiarities belong to published weights. Angles belong to pairs of adjacent features
     (2j, 2j + 1), while the xPos scales are laid out as two copies side by side. Because of that
@@ -19,13 +22,12 @@ class Rotary(NamedTuple):
     waits in a cache fits every later query.
     """
 
-    cos: Float[Tensor, "tokens half"]
-    sin: Float[Tensor, "tokens half"]
-    xpos: Float[Tensor, "tokens head_dim"]
+    straight: Float[Tensor, "tokens query_and_key 1 head_dim"]
+    crossed: Float[Tensor, "tokens query_and_key 1 head_dim"]
 
     @classmethod
     def at(cls, first: int, count: int, head_dim: int, dtype: torch.dtype, device: torch.device) -> "Rotary":
-        """Tables for the positions [first, first + count), computed in float32 or better."""
+        """Factors for the positions [first, first + count), in float32 or better."""
         work = torch.promote_types(dtype, torch.float32)
         pair = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device)
         frequency = (1.0 / 10000.0 ** (pair / head_dim)).to(work)
@@ -33,16 +35,24 @@ class Rotary(NamedTuple):
         angle = position[:, None] * frequency
         zeta = ((pair + 0.4 * head_dim) / (1.4 * head_dim)).to(work)
         xpos = zeta ** (position[:, None] / XPOS_SPAN)
-        return cls(angle.cos().to(dtype), angle.sin().to(dtype), torch.cat([xpos, xpos], -1).to(dtype))
+        xpos = torch.cat([xpos, xpos], -1)
+        xpos = torch.cat([xpos[:, ::2], xpos[:, 1::2]], -1)
+        scale = torch.stack([xpos, xpos.reciprocal()], dim=1)
+        cos, sin = angle.cos()[:, None], angle.sin()[:, None]
+        straight, crossed = torch.cat([cos, cos], -1) * scale, torch.cat([-sin, sin], -1) * scale
+        return cls(straight[:, :, None], crossed[:, :, None])
 
-    def query(self, q: Float[Tensor, "*rows tokens head_dim"]) -> Float[Tensor, "*rows tokens head_dim"]:
-        """Queries turned and scaled to their positions."""
-        return self._turn(q) * self.xpos
-
-    def key(self, k: Float[Tensor, "*rows tokens head_dim"]) -> Float[Tensor, "*rows tokens head_dim"]:
-        """Keys turned and scaled to their positions."""
-        return self._turn(k) / self.xpos
-
-    def _turn(self, x: Tensor) -> Tensor:
-        a, b = x.unflatten(-1, (-1, 2)).unbind(-1)
-        return torch.stack([a * self.cos - b * self.sin, b * self.cos + a * self.sin], dim=-1).flatten(-2)
+    def turn(
+        self, query_and_key: Float[Tensor, "*rows tokens query_and_key heads head_dim"]
+    ) -> Float[Tensor, "*rows tokens query_and_key heads head_dim"]:
+        """Queries and keys turned and scaled to their positions, in the dtype they came in."""
+        half = query_and_key.shape[-1] // 2
+        first, second = query_and_key.split(half, dim=-1)
+        turned = query_and_key * self.straight
+        crossed_first, crossed_second = self.crossed.split(half, dim=-1)
+        if turned.requires_grad:
+            crossed = torch.cat([second * crossed_first, first * crossed_second], dim=-1)
+            return (turned + crossed).to(query_and_key.dtype)
+        turned[..., :half].addcmul_(second, crossed_first)
+        turned[..., half:].addcmul_(first, crossed_second)
+        return turned.to(query_and_key.dtype)

@@ -1,9 +1,10 @@
-"""The native kernels against plain formulas, and accelerated ones against the native."""
+"""The native attention against plain formulas, and accelerated ones against the native."""
 
 import pytest
 import torch
 
-from toto import kernel_report, kernels
+from toto import kernels
+from toto.kernels import softmax_attention
 
 
 def heads(*shape: int, seed: int = 0, dtype=torch.float64, device="cpu") -> torch.Tensor:
@@ -35,12 +36,13 @@ def test_a_single_key_is_its_value():
 
 
 @pytest.mark.parametrize("new", [1, 2])
-def test_branches_over_a_shared_past_equal_each_branch_alone(new):
+@pytest.mark.parametrize("own", [4, 9])
+def test_branches_over_a_shared_past_equal_each_branch_alone(new, own):
     past_k, past_v = heads(2, 3, 6, 4, seed=1), heads(2, 3, 6, 4, seed=2)
     q, own_k, own_v = (
         heads(2, 3, 5, new, 4, seed=3),
-        heads(2, 3, 5, 4, 4, seed=4),
-        heads(2, 3, 5, 4, 4, seed=5),
+        heads(2, 3, 5, own, 4, seed=4),
+        heads(2, 3, 5, own, 4, seed=5),
     )
     out = kernels.branched_attention(q, past_k, past_v, own_k, own_v)
     for n in range(5):
@@ -49,49 +51,15 @@ def test_branches_over_a_shared_past_equal_each_branch_alone(new):
 
 
 def test_more_rows_than_a_kernel_takes_go_in_parts(monkeypatch):
-    monkeypatch.setattr(kernels, "MOST_CUDA_ROWS", 3)
+    monkeypatch.setattr(softmax_attention, "MOST_CUDA_ROWS", 3)
     q, k, v = (heads(7, 3, 5, 4, seed=s) for s in range(3))
     allowed = (heads(7, 1, 5, 5, seed=4) > 0) | torch.eye(5, dtype=torch.bool)
     torch.testing.assert_close(
-        kernels._in_parts(q, k, v, allowed, False), kernels.attention(q, k, v, allowed)
+        softmax_attention._in_parts(q, k, v, allowed, False), kernels.attention(q, k, v, allowed)
     )
     torch.testing.assert_close(
-        kernels._in_parts(q, k, v, None, True), kernels.attention(q, k, v, causal=True)
+        softmax_attention._in_parts(q, k, v, None, True), kernels.attention(q, k, v, causal=True)
     )
-
-
-def test_rms_norm_and_swiglu_are_their_formulas():
-    x, scale = heads(3, 8), heads(8, seed=1)
-    expected = x / (x.square().mean(-1, keepdim=True) + 1e-8).sqrt() * scale
-    torch.testing.assert_close(kernels.rms_norm(x, scale), expected)
-    gate, up = x[:, :4], x[:, 4:]
-    torch.testing.assert_close(kernels.swiglu(x), gate * torch.sigmoid(gate) * up)
-
-
-def test_running_sums_by_doubling_are_running_sums():
-    x = heads(2, 3, 37)
-    torch.testing.assert_close(kernels.running_sum(x), x.cumsum(-1))
-    torch.testing.assert_close(kernels._sum_by_doubling(x), x.cumsum(-1))
-    assert kernels._sum_by_doubling(x[..., :1]).equal(x[..., :1])
-
-
-def test_a_norm_may_have_no_scale():
-    from toto.model.util import RMSNorm
-
-    x = heads(3, 8)
-    assert torch.equal(RMSNorm(8, False)(x), RMSNorm(8).double()(x))
-
-
-def test_sums_run_in_float64_where_the_device_has_it():
-    assert kernels.accumulation_dtype(torch.device("cpu")) is torch.float64
-    assert kernels.accumulation_dtype(torch.device("mps")) is torch.float32
-
-
-def test_the_report_says_which_kernel_runs():
-    report = kernel_report()
-    assert report.keys() == {"attention", "rms_norm", "swiglu"}
-    if not torch.cuda.is_available():
-        assert all("native PyTorch" in kernel for kernel in report.values())
 
 
 @pytest.mark.cuda

@@ -1,8 +1,7 @@
-"""Attention, RMSNorm and SwiGLU: the only file that knows an accelerator.
+"""Softmax attention.
 
-Native PyTorch is the definition of each. On CUDA flash-attn and xformers take over where they
-are installed, support the GPU, and compute the same thing; the tests marked `cuda` hold them to
-the native result. Nothing here is ever required.
+On CUDA flash-attn and xformers take over where they are installed, support the GPU, and compute
+the same thing; the tests marked `cuda` hold them to the native result.
 """
 
 import contextlib
@@ -17,22 +16,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 MOST_CUDA_ROWS = 65_535  # attention kernels put rows on a grid axis of this size
-
-
-def accumulation_dtype(device: torch.device) -> torch.dtype:
-    """float64 for running sums and tail probabilities, or float32 where the device has no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
-
-
-def running_sum(x: Float[Tensor, "*batch steps"]) -> Float[Tensor, "*batch steps"]:
-    """The sum of the values up to and including each step.
-
-    CUDA has no deterministic `cumsum`: where determinism is asked for, sums of doubling length
-    are added there.
-    """
-    if x.is_cuda and torch.are_deterministic_algorithms_enabled():
-        return _sum_by_doubling(x)
-    return x.cumsum(-1)
+_FEW_KEYS = 4
 
 
 def attention(
@@ -55,6 +39,8 @@ def attention(
         accelerated = _accelerated_attention(query, key, value, causal)
         if accelerated is not None:
             return accelerated
+    if query.shape[2] == 1:
+        causal = False  # the last query sees every key
     if causal and query.shape[2] != key.shape[2]:
         allowed, causal = _last_queries_mask(query, key), False
     return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, is_causal=causal)
@@ -82,49 +68,20 @@ def branched_attention(
     weights = torch.cat([shared, own], dim=-1).softmax(-1)
     shared_weights, own_weights = weights.split([shared.shape[-1], own.shape[-1]], dim=-1)
     out = torch.matmul(shared_weights.flatten(2, 3), shared_value).unflatten(2, (branches, queries))
-    return out + torch.matmul(own_weights, own_value)
+    return out + _mixed(own_weights, own_value)
 
 
-def rms_norm(
-    x: Float[Tensor, "*batch features"], scale: Float[Tensor, " features"], eps: float = 1e-8
-) -> Float[Tensor, "*batch features"]:
-    """x / sqrt(mean(x^2) + eps) * scale, over the last axis."""
-    return F.rms_norm(x, scale.shape, scale, eps)
-
-
-def swiglu(gate_and_up: Float[Tensor, "*batch two_hidden"]) -> Float[Tensor, "*batch hidden"]:
-    """silu(gate) * up, with gate the first and up the second half of the last axis."""
-    gate, up = gate_and_up.chunk(2, dim=-1)
-    return F.silu(gate) * up
-
-
-def kernel_report() -> dict[str, str]:
-    """Which implementation runs: operation -> name, in words for a person (`toto info`)."""
-    if not torch.cuda.is_available():
-        chosen = "native PyTorch (scaled_dot_product_attention)"
-    else:
-        installed = {"flash-attn in half precision": _flash_attn(), "xformers": _optional("xformers")}
-        found = [name for name, module in installed.items() if module is not None]
-        chosen = ", else ".join([*found, "native PyTorch (scaled_dot_product_attention)"])
-    return {
-        "attention": chosen,
-        "rms_norm": "native PyTorch (rms_norm)",
-        "swiglu": "native PyTorch",
-    }
+def _mixed(weights: Tensor, values: Tensor) -> Tensor:
+    """weights @ values; many products of one row with a few are slow as matrix products on a CPU."""
+    if weights.shape[-2] == 1 and weights.shape[-1] <= _FEW_KEYS:
+        return (weights.transpose(-1, -2) * values).sum(-2, keepdim=True)
+    return torch.matmul(weights, values)
 
 
 def _in_parts(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, causal: bool) -> Tensor:
     q, k, v = (t.split(MOST_CUDA_ROWS) for t in (query, key, value))
     masks = [None] * len(q) if allowed is None else allowed.split(MOST_CUDA_ROWS)
     return torch.cat([attention(*part, causal) for part in zip(q, k, v, masks, strict=True)])
-
-
-def _sum_by_doubling(x: Tensor) -> Tensor:
-    length = 1
-    while length < x.shape[-1]:
-        x = x + F.pad(x, (length, 0))[..., : x.shape[-1]]
-        length *= 2
-    return x
 
 
 def _last_queries_mask(query: Tensor, key: Tensor) -> Bool[Tensor, "queries keys"]:
@@ -139,11 +96,11 @@ def _accelerated_attention(query: Tensor, key: Tensor, value: Tensor, causal: bo
     if query.shape[-1] % 8 or not (half or query.dtype is torch.float32):
         return None
     inputs = [t.transpose(1, 2) for t in (query, key, value)]  # rows, tokens, heads, head_dim
-    flash = _flash_attn(query.device)
+    flash = flash_attn(query.device)
     if flash is not None and half and query.shape[-1] <= 256:
         # its causal mask is aligned to the last key, as ours
         return flash.flash_attn_func(*inputs, causal=causal).transpose(1, 2)
-    if _optional("xformers") is not None:
+    if optional("xformers") is not None:
         ops = importlib.import_module("xformers.ops")
         bias = ops.fmha.attn_bias.LowerTriangularFromBottomRightMask() if causal else None
         with contextlib.suppress(NotImplementedError):  # no kernel of its own for this GPU and these shapes
@@ -151,13 +108,13 @@ def _accelerated_attention(query: Tensor, key: Tensor, value: Tensor, causal: bo
     return None
 
 
-def _flash_attn(device: torch.device | None = None) -> ModuleType | None:
+def flash_attn(device: torch.device | None = None) -> ModuleType | None:
     """flash-attn where it is installed and the GPU is one that it supports (Ampere or newer)."""
-    return _optional("flash_attn") if torch.cuda.get_device_capability(device) >= (8, 0) else None
+    return optional("flash_attn") if torch.cuda.get_device_capability(device) >= (8, 0) else None
 
 
 @functools.cache
-def _optional(name: str) -> ModuleType | None:
+def optional(name: str) -> ModuleType | None:
     """The module, or None where it is absent or does not load."""
     if importlib.util.find_spec(name) is None:
         return None
