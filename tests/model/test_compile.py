@@ -1,15 +1,36 @@
+"""Each in a process of its own: the compiler does not trace through the type checks of the tests."""
+
 import subprocess
 import sys
 
-PROGRAM = """
+import pytest
+
+START = """
+import copy, logging, pickle
 import torch
 from toto import MaskedTimeseries, Toto, TotoForecaster
 
 torch.manual_seed(0)
 toto = Toto(8, 8, 16, 2, 2, 16, 0.0, 2, "CausalPatchStdMeanScaler", ["StudentTOutput"], spacewise_first=False)
-forecaster = TotoForecaster(toto.double().eval())
-inputs = MaskedTimeseries.from_array(torch.randn(2, 3, 40, dtype=torch.float64).cumsum(-1))
-before = forecaster.forecast(inputs, 20, 4, seed=0).samples
+toto = toto.to(getattr(torch, DTYPE)).eval()
+forecaster = TotoForecaster(toto)
+SHAPES = [
+    (2, 3, 40, 20, 4), (2, 3, 64, 20, 4), (1, 1, 24, 8, 7),
+    (1, 1, 24, 30, None), (3, 2, 9, 41, 5), (1, 7, 80, 16, 2),
+]
+
+def forecasts():
+    out = []
+    for batch, variates, context, horizon, num_samples in SHAPES:
+        series = torch.randn(batch, variates, context, generator=torch.Generator().manual_seed(1)).cumsum(-1)
+        inputs = MaskedTimeseries.from_array(series.to(getattr(torch, DTYPE)))
+        out.append(forecaster.forecast(inputs, horizon, num_samples, seed=0).mean)
+    return out
+
+before = forecasts()
+"""
+
+COUNTS = """
 compiled = []
 
 def backend(graph, example_inputs):
@@ -17,12 +38,57 @@ def backend(graph, example_inputs):
     return graph.forward
 
 toto.compile(backend=backend)
-torch.testing.assert_close(forecaster.forecast(inputs, 20, 4, seed=0).samples, before)
-assert compiled, "the forecast never reached the compiler"
+torch.testing.assert_close(forecasts(), before)
+assert len(compiled) == 3, len(compiled)  # enter in time, enter in space, leave
+"""
+
+FALLS_BACK = """
+records = []
+handler = logging.Handler()
+handler.emit = records.append
+logging.getLogger("toto").addHandler(handler)
+
+def backend(graph, example_inputs):
+    raise RuntimeError("no compiler here")
+
+toto.compile(backend=backend)
+torch.testing.assert_close(forecasts(), before, rtol=0, atol=0)
+assert len(records) == 2, records  # one for each of the two compiled functions
+assert all("going on without" in record.getMessage() for record in records)
+"""
+
+COPIES = """
+toto.compile(backend="eager")
+for other in (copy.deepcopy(toto), pickle.loads(pickle.dumps(toto))):
+    forecaster = TotoForecaster(other)
+    torch.testing.assert_close(forecasts(), before, rtol=0, atol=0)
+"""
+
+INDUCTOR = """
+toto.compile()
+torch.testing.assert_close(forecasts(), before)
 """
 
 
-def test_a_compiled_model_forecasts_through_the_compiler_and_the_same_numbers():
-    """In a process of its own: the compiler does not trace through the type checks of the tests."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=300)
+def run(dtype: str, program: str) -> None:
+    program = START.replace("DTYPE", repr(dtype)) + program
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_six_shapes_are_compiled_once_and_forecast_the_same_numbers(dtype):
+    run(dtype, COUNTS)
+
+
+def test_without_a_compiler_the_model_goes_on_and_says_so():
+    run("float32", FALLS_BACK)
+
+
+def test_a_compiled_model_can_be_copied_and_pickled():
+    run("float32", COPIES)
+
+
+@pytest.mark.slow
+def test_the_real_compiler_gives_the_same_numbers():
+    run("float32", INDUCTOR)

@@ -49,3 +49,10 @@ def test_turning_is_the_same_where_gradients_are_wanted():
     x = torch.randn(4, 2, 3, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     rotary = Rotary.at(7, 4, 8, torch.float64, x.device)
     torch.testing.assert_close(rotary.turn(x.clone().requires_grad_()), rotary.turn(x))
+
+
+def test_rows_one_after_the_other_are_turned_each_from_its_first_position():
+    x = torch.randn(3, 4, 2, 3, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    rotary = Rotary.at(7, 4, 8, torch.float64, x.device)
+    together = rotary.for_rows(3).turn(x.flatten(0, 1))
+    torch.testing.assert_close(together, torch.cat([rotary.turn(row) for row in x]))

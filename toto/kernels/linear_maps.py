@@ -5,7 +5,6 @@ the plain product for few tokens, where reading and repacking the weight is most
 copy is made at the first use and kept beside the weight, which therefore takes its memory twice.
 """
 
-import functools
 import platform
 
 import torch
@@ -25,10 +24,11 @@ def linear(
     bias: Float[Tensor, " outputs"] | None = None,
 ) -> Float[Tensor, "*batch outputs"]:
     """x weight^T + bias, as `torch.nn.functional.linear`."""
-    if not _prepacks(x, weight):
+    if not _has_blocked_product(x, weight):
         return F.linear(x, weight, bias)
-    packed = kept("packed", (weight,), _pack)
-    return _rows(torch.ops.mkldnn._linear_pointwise(_flat(x), packed, bias, "none", [], ""), x)
+    if torch.compiler.is_compiling():
+        return torch.ops.toto.linear(x, weight, bias)
+    return _blocked_linear(x, weight, bias)
 
 
 def gated_linear(
@@ -36,61 +36,88 @@ def gated_linear(
     weight: Float[Tensor, "two_hidden features"],
     bias: Float[Tensor, " two_hidden"],
 ) -> Float[Tensor, "*batch hidden"]:
-    """swiglu(linear(x, weight, bias)); packed, neither half is written before it is gated."""
-    if not _prepacks(x, weight):
+    """swiglu(linear(x, weight, bias)); blocked, neither half is written before it is gated."""
+    if not _has_blocked_product(x, weight):
         return swiglu(F.linear(x, weight, bias))
-    packed_gate, packed_up = kept("packed halves", (weight,), _pack_halves)
-    gate_bias, up_bias = bias.chunk(2)
-    flat = _flat(x)
-    gate = torch.ops.mkldnn._linear_pointwise(flat, packed_gate, gate_bias, "swish", [], "")
-    return _rows(torch.ops.mkldnn._linear_pointwise.binary(flat, gate, packed_up, up_bias, "mul"), x)
+    if torch.compiler.is_compiling():
+        return torch.ops.toto.gated_linear(x, weight, bias)
+    return _blocked_gated_linear(x, weight, bias)
 
 
 def prepare_linear(weight: Float[Tensor, "outputs features"]) -> None:
     """Make the blocked copy of a weight now, where there is to be one, and not at its first product."""
-    if _prepacks(weight, weight):
-        kept("packed", (weight,), _pack)
+    if _has_blocked_product(weight, weight):
+        kept("blocked", (weight,), _block)
 
 
-@functools.cache
-def can_prepack(dtype: torch.dtype) -> bool:
-    """Whether this machine and this build of PyTorch have the blocked product for a dtype."""
+def _blocked_dtypes() -> frozenset[torch.dtype]:
+    """The dtypes in which this machine and this build of PyTorch have the blocked product."""
     ops = torch.ops.mkldnn
     if platform.machine().lower() not in ("x86_64", "amd64") or not torch.backends.mkldnn.is_available():
-        return False
+        return frozenset()
     if not hasattr(ops, "_reorder_linear_weight") or not hasattr(ops, "_linear_pointwise"):
-        return False
-    return dtype is torch.float32 or (dtype is torch.bfloat16 and ops._is_mkldnn_bf16_supported())
+        return frozenset()
+    half = [torch.bfloat16] if ops._is_mkldnn_bf16_supported() else []
+    return frozenset([torch.float32, *half])
 
 
-def _prepacks(x: Tensor, weight: Tensor) -> bool:
-    """Whether the blocked product applies: plain CPU weights, and nothing that traces or differentiates."""
+BLOCKED_DTYPES = _blocked_dtypes()
+
+
+def _has_blocked_product(x: Tensor, weight: Tensor) -> bool:
+    """Whether the blocked product applies: plain CPU weights, and nothing that differentiates."""
     return (
         weight.device.type == "cpu"
+        and weight.dtype in BLOCKED_DTYPES
         and type(weight) in (Tensor, nn.Parameter)
         and type(x) is Tensor
         and x.dtype is weight.dtype
-        and x.numel() > 0
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and not torch.is_autocast_enabled("cpu")
-        and not torch.compiler.is_compiling()
-        and bool(torch.backends.mkldnn.enabled)
-        and can_prepack(weight.dtype)
+        and (torch.compiler.is_compiling() or (x.numel() > 0 and bool(torch.backends.mkldnn.enabled)))
     )
 
 
-def _pack(weight: Tensor) -> Tensor:
+def _blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    blocked = kept("blocked", (weight,), _block)
+    product = torch.ops.mkldnn._linear_pointwise(_flat(x), blocked, bias, "none", [], "")
+    return product.view(*x.shape[:-1], -1)
+
+
+def _blocked_gated_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    blocked_gate, blocked_up = kept("blocked halves", (weight,), _block_halves)
+    gate_bias, up_bias = bias.chunk(2)
+    flat = _flat(x)
+    gate = torch.ops.mkldnn._linear_pointwise(flat, blocked_gate, gate_bias, "swish", [], "")
+    gated = torch.ops.mkldnn._linear_pointwise.binary(flat, gate, blocked_up, up_bias, "mul")
+    return gated.view(*x.shape[:-1], -1)
+
+
+_operations = torch.library.Library("toto", "DEF")  # a compiler does not look into these
+_operations.define("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
+_operations.define("gated_linear(Tensor x, Tensor weight, Tensor bias) -> Tensor")
+_operations.impl("linear", _blocked_linear, "CPU")
+_operations.impl("gated_linear", _blocked_gated_linear, "CPU")
+
+
+@torch.library.register_fake("toto::linear")
+def _linear_shape(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return x.new_empty(*x.shape[:-1], weight.shape[0])
+
+
+@torch.library.register_fake("toto::gated_linear")
+def _gated_linear_shape(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    return x.new_empty(*x.shape[:-1], weight.shape[0] // 2)
+
+
+def _block(weight: Tensor) -> Tensor:
     return torch.ops.mkldnn._reorder_linear_weight(weight.detach(), _TYPICAL_TOKENS)
 
 
-def _pack_halves(weight: Tensor) -> tuple[Tensor, Tensor]:
+def _block_halves(weight: Tensor) -> tuple[Tensor, Tensor]:
     gate, up = weight.detach().chunk(2)
-    return _pack(gate), _pack(up)
+    return _block(gate), _block(up)
 
 
 def _flat(x: Tensor) -> Float[Tensor, "tokens features"]:
     return x.reshape(-1, x.shape[-1])
-
-
-def _rows(flat: Float[Tensor, "tokens outputs"], like: Tensor) -> Tensor:
-    return flat.view(*like.shape[:-1], -1)

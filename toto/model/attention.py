@@ -1,6 +1,5 @@
-"""Multi-head attention over the tokens of a row; what a row is, the caller decides."""
+"""The linear maps of multi-head attention; which tokens are mixed between them, the caller decides."""
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -10,13 +9,9 @@ from torch import Tensor, nn
 
 from toto.model.feed_forward import Linear
 
-Attend = Callable[
-    [Float[Tensor, "rows tokens three heads head_dim"]], Float[Tensor, "rows heads mixed head_dim"]
-]
-
 
 class Attention(nn.Module):
-    """Projections to queries, keys and values, and back.
+    """Projections of tokens to queries, keys and values, and of mixed values back.
 
     Published weights order the outputs of `wQKV` as (q|k|v, feature, head); in memory they are
     (q|k|v, head, feature), so that heads are contiguous, and the features of queries and keys come
@@ -34,12 +29,16 @@ class Attention(nn.Module):
         self.register_state_dict_post_hook(_save_published_order)
         self.register_load_state_dict_pre_hook(_load_published_order)
 
-    def forward(
-        self, x: Float[Tensor, "rows tokens embed_dim"], attend: Attend
-    ) -> Float[Tensor, "rows mixed embed_dim"]:
-        """Project, let `attend` mix tokens head by head (all of them, or the newest), project back."""
-        mixed = attend(self.wQKV(x).unflatten(-1, (3, self.num_heads, -1)))
-        return self.wO(mixed.transpose(1, 2).flatten(2))
+    def project(
+        self, x: Float[Tensor, "tokens embed_dim"]
+    ) -> tuple[Float[Tensor, "tokens query_and_key heads head_dim"], Float[Tensor, "tokens heads head_dim"]]:
+        """Query and key, then value, of every token and head."""
+        qkv = self.wQKV(x).unflatten(-1, (3, self.num_heads, -1))
+        return qkv[:, :2], qkv[:, 2]
+
+    def output(self, mixed: Float[Tensor, "tokens embed_dim"]) -> Float[Tensor, "tokens embed_dim"]:
+        """Back from the mixed values of all heads."""
+        return self.wO(mixed)
 
 
 def _save_published_order(module: Attention, state: dict[str, Any], prefix: str, _metadata: Any) -> None:

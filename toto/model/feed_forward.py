@@ -8,11 +8,11 @@ from toto import kernels
 
 
 class Linear(nn.Linear):
-    """`nn.Linear`, run by the fastest product that the machine has."""
+    """`nn.Linear` in the precision of its weight, run by the fastest product that the machine has."""
 
     def forward(self, input: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch outputs"]:
         """input weight^T + bias."""
-        return kernels.linear(input, self.weight, self.bias)
+        return kernels.linear(input.to(self.weight.dtype), self.weight, self.bias)
 
 
 class RMSNorm(nn.Module):
@@ -50,7 +50,7 @@ class FeedForward(nn.Sequential):
         """Expand, gate, contract; expansion and gate in one operation unless watched or replaced."""
         expand, gate, contract, dropout = self
         if type(expand) is Linear and not (expand._forward_hooks or expand._forward_pre_hooks):
-            hidden = kernels.gated_linear(input, expand.weight, expand.bias)
+            hidden = kernels.gated_linear(input.to(expand.weight.dtype), expand.weight, expand.bias)
         else:  # an adapter, a quantised map, an observer
             hidden = gate(expand(input))
         return dropout(contract(hidden))

@@ -42,9 +42,15 @@ class Rotary(NamedTuple):
         straight, crossed = torch.cat([cos, cos], -1) * scale, torch.cat([-sin, sin], -1) * scale
         return cls(straight[:, :, None], crossed[:, :, None])
 
+    def for_rows(self, num_rows: int) -> "Rotary":
+        """Factors for the tokens of many rows, one row after the other."""
+        if num_rows == 1:
+            return self
+        return Rotary(*(t.expand(num_rows, *t.shape).flatten(0, 1).contiguous() for t in self))
+
     def turn(
-        self, query_and_key: Float[Tensor, "*rows tokens query_and_key heads head_dim"]
-    ) -> Float[Tensor, "*rows tokens query_and_key heads head_dim"]:
+        self, query_and_key: Float[Tensor, "tokens query_and_key heads head_dim"]
+    ) -> Float[Tensor, "tokens query_and_key heads head_dim"]:
         """Queries and keys turned and scaled to their positions, in the dtype they came in."""
         half = query_and_key.shape[-1] // 2
         first, second = query_and_key.split(half, dim=-1)

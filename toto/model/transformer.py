@@ -1,27 +1,30 @@
 """The decoder-only transformer: layers that attend along time or across variates."""
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any, NamedTuple
 
-from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from toto import kernels
-from toto.model.attention import Attend, Attention
+from toto.model.attention import Attention
 from toto.model.cache import KVCache
 from toto.model.config import TotoConfig
 from toto.model.feed_forward import FeedForward, RMSNorm
 from toto.model.rope import Rotary
 
-Tokens = Float[Tensor, "batch variates branches patches embed_dim"]
-NewTokens = Float[Tensor, "batch variates branches new_patches embed_dim"]
+Tokens = Float[Tensor, "tokens embed_dim"]
+QueryAndKey = Float[Tensor, "tokens query_and_key heads head_dim"]
+Value = Float[Tensor, "tokens heads head_dim"]
+Mixed = Float[Tensor, "mixed_tokens embed_dim"]
 
 
 class TransformerLayer(nn.Module):
     """x + attention(norm1 x), then x + feed_forward(norm2 x).
 
-    A space layer gives attention the variates of one patch position as tokens, a time layer the
-    patches of one variate; all else is the same.
+    All that depends on single tokens is in `enter` and `leave`; which tokens see each other is in
+    `attend`, which runs between them. Only that tells a space layer from a time layer.
     """
 
     def __init__(self, config: TotoConfig, index: int) -> None:
@@ -32,22 +35,46 @@ class TransformerLayer(nn.Module):
         self.norm2 = RMSNorm(config.embed_dim)
         self.mlp = FeedForward(config.embed_dim, config.mlp_hidden_dim, config.dropout)
 
-    def forward(self, x: Tokens, attend: Attend, newest_only: bool = False) -> NewTokens:
-        """One layer; `attend` mixes the tokens of a row, head by head.
+    def forward(
+        self,
+        x: Tokens,
+        attend: Callable[[Tensor, Tensor], Tensor],
+        rotary: Rotary | None = None,
+        newest_of: "Axes | None" = None,
+        blocks: "Blocks | None" = None,
+    ) -> Mixed:
+        """One layer.
 
-        With `newest_only` it mixes, and the layer returns, those of the newest patch alone.
+        Args:
+            x: tokens.
+            attend: mixes the tokens: (query and key, value) -> mixed values of all heads.
+            rotary: positions of the tokens in time; None: no time between them.
+            newest_of: axes of the tokens if `attend` mixes, and the layer returns, the newest patch alone.
+            blocks: compiled stand-ins of `enter` and `leave`.
         """
-        mixed = self._attention(self.norm1(x), attend)
-        x = x[..., -1:, :] + mixed if newest_only else x + mixed
+        enter, leave = blocks or _PLAIN
+        mixed = attend(*enter(self, x, rotary))
+        return leave(self, x if newest_of is None else newest_of.newest(x), mixed)
+
+    def enter(self, x: Tokens, rotary: Rotary | None) -> tuple[QueryAndKey, Value]:
+        """Queries and keys, turned to their positions if there is time between them, and values."""
+        query_and_key, value = self.attention.project(self.norm1(x))
+        return (query_and_key if rotary is None else rotary.turn(query_and_key)), value
+
+    def leave(self, x: Tokens, mixed: Tokens) -> Tokens:
+        """The residual stream after attention and feed-forward."""
+        x = x + self.attention.output(mixed)
         return x + self.mlp(self.norm2(x))
 
-    def _attention(self, x: Tokens, attend: Attend) -> NewTokens:
-        batch, variates, branches, patches, _ = x.shape
-        if self.is_space:
-            mixed = self.attention(rearrange(x, "b v n s d -> (b n s) v d"), attend)
-            return rearrange(mixed, "(b n s) v d -> b v n s d", b=batch, n=branches, s=patches)
-        mixed = self.attention(x.flatten(2, 3).flatten(0, 1), attend)
-        return mixed.view(batch, variates, branches, -1, mixed.shape[-1])
+
+class Blocks(NamedTuple):
+    """The token-wise parts of a layer as functions of the layer, plain or compiled."""
+
+    enter: Callable[..., tuple[Tensor, Tensor]]
+    leave: Callable[..., Tensor]
+
+
+_PLAIN = Blocks(TransformerLayer.enter, TransformerLayer.leave)
 
 
 class Transformer(nn.Module):
@@ -59,14 +86,23 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(TransformerLayer(config, index) for index in range(config.num_layers))
         time_layers = [index for index in range(config.num_layers) if not config.is_space_layer(index)]
         self.last_time_layer = max(time_layers, default=-1)
+        self.blocks = _PLAIN
+
+    def compile_blocks(self, **options: Any) -> None:
+        """Run the token-wise parts of all layers through `torch.compile`, which takes the options.
+
+        They see tokens in one axis of any length: nothing is compiled anew for other numbers of
+        series, variates, samples or steps, and all layers share what was compiled.
+        """
+        self.blocks = Blocks(*(kernels.Compiled(block, **options) for block in _PLAIN))
 
     def forward(
         self,
-        x: Tokens,
+        x: Float[Tensor, "batch variates branches patches embed_dim"],
         allowed: Bool[Tensor, "batch patches variates variates"] | None = None,
         cache: KVCache | None = None,
         newest_only: bool = False,
-    ) -> NewTokens:
+    ) -> Float[Tensor, "batch variates branches new_patches embed_dim"]:
         """Run tokens that follow those in the cache (none: that start the sequence).
 
         Args:
@@ -76,52 +112,94 @@ class Transformer(nn.Module):
             newest_only: return the newest patch alone. From the last time layer on, nothing else
                 is computed, because nothing reads the other tokens.
         """
-        _, _, branches, patches, _ = x.shape
+        batch, variates, branches, num_patches, _ = x.shape
+        axes = Axes(batch, variates, branches, num_patches)
         first = cache.length if cache is not None else 0
-        rotary = Rotary.at(first, patches, self.head_dim, x.dtype, x.device)
+        rotary = Rotary.at(first, num_patches, self.head_dim, x.dtype, x.device).for_rows(axes.num_rows)
+        tokens = x.flatten(0, 3)
         if newest_only and self.last_time_layer < 0:
-            x = x[..., -1:, :]
+            tokens, axes = axes.newest(tokens), axes._replace(patches=1)
         for index, layer in enumerate(self.layers):
             if layer.is_space:
-                x = layer(x, partial(_attend_across_variates, allowed, branches))
+                across_variates = partial(_attend_across_variates, axes, allowed)
+                tokens = layer(tokens, across_variates, blocks=self.blocks)
             else:
-                newest = newest_only and index == self.last_time_layer
-                x = layer(x, partial(_attend_along_time, rotary, cache, index, branches, newest), newest)
+                newest = axes if newest_only and index == self.last_time_layer else None
+                along_time = partial(_attend_along_time, axes, cache, index, newest is not None)
+                tokens = layer(tokens, along_time, rotary, newest, self.blocks)
+                if newest:
+                    axes = axes._replace(patches=1)
         if cache is not None:
-            cache.advance(patches)
-        return x
+            cache.advance(num_patches)
+        return tokens.view(*axes, -1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what was compiled out of files and copies."""
+        return self.__dict__ | {"blocks": _PLAIN}
+
+
+class Axes(NamedTuple):
+    """The lengths of the axes that tokens in one axis stand for."""
+
+    batch: int
+    variates: int
+    branches: int
+    patches: int
+
+    @property
+    def num_rows(self) -> int:
+        """Runs of patches that follow each other."""
+        return self.batch * self.variates * self.branches
+
+    def newest(self, tokens: Tokens) -> Mixed:
+        """The tokens of the newest patch."""
+        return tokens.view(self.num_rows, self.patches, -1)[:, -1].contiguous()
 
 
 def _attend_across_variates(
+    axes: Axes,
     allowed: Bool[Tensor, "batch patches variates variates"] | None,
-    branches: int,
-    qkv: Float[Tensor, "rows variates three heads head_dim"],
-) -> Float[Tensor, "rows heads variates head_dim"]:
-    """Attention over the variates of a patch; a row is one patch of one branch of a batch element."""
+    query_and_key: QueryAndKey,
+    value: Value,
+) -> Mixed:
+    """Attention over the variates of each patch of each branch."""
+
+    def variates_together(t: Tensor) -> Tensor:
+        return t.unflatten(0, axes).permute(0, 2, 3, 4, 1, 5).flatten(0, 2)
+
     if allowed is not None:
-        patches = qkv.shape[0] // (allowed.shape[0] * branches)  # the newest ones of `allowed`
-        allowed = allowed[:, None, -patches:].expand(-1, branches, -1, -1, -1).flatten(0, 2)[:, None]
-    query, key, value = qkv.permute(2, 0, 3, 1, 4)
-    return kernels.attention(query, key, value, allowed=allowed)
+        allowed = (
+            allowed[:, None, -axes.patches :].expand(-1, axes.branches, -1, -1, -1).flatten(0, 2)[:, None]
+        )
+    query, key, value = (variates_together(t) for t in (*query_and_key.unbind(1), value))
+    mixed = kernels.attention(query, key, value, allowed=allowed)
+    by_patch = mixed.unflatten(0, (axes.batch, axes.branches, axes.patches))
+    return by_patch.permute(0, 4, 1, 2, 3, 5).flatten(0, 3).flatten(1).contiguous()
 
 
 def _attend_along_time(
-    rotary: Rotary,
+    axes: Axes,
     cache: KVCache | None,
     layer: int,
-    branches: int,
     newest_only: bool,
-    qkv: Float[Tensor, "rows tokens three heads head_dim"],
-) -> Float[Tensor, "rows heads mixed head_dim"]:
-    """Causal attention of the newest tokens over themselves and the past; a row is one variate."""
-    qkv = qkv.unflatten(1, (branches, -1))
-    value = qkv[..., 2, :, :].movedim(3, 1)
-    query, key = (t.movedim(3, 1) for t in rotary.turn(qkv[..., :2, :, :]).unbind(3))
+    query_and_key: QueryAndKey,
+    value: Value,
+) -> Mixed:
+    """Causal attention of the newest tokens of each variate over themselves and the past."""
+
+    def patches_together(t: Tensor) -> Tensor:
+        by_branch = t.unflatten(0, (axes.batch * axes.variates, axes.branches, axes.patches))
+        return by_branch.permute(0, 3, 1, 2, 4)
+
+    query, key, value = (patches_together(t) for t in (*query_and_key.unbind(1), value))
     if newest_only:
         query = query[:, :, :, -1:]
+    shared = None
     if cache is not None:
         key, value = cache.append(layer, key, value)
         shared = cache.shared(layer)
-        if shared is not None:
-            return kernels.branched_attention(query, *shared, key, value).flatten(2, 3)
-    return kernels.attention(query[:, :, 0], key[:, :, 0], value[:, :, 0], causal=True)
+    if shared is None:
+        mixed = kernels.attention(query[:, :, 0], key[:, :, 0], value[:, :, 0], causal=True)[:, :, None]
+    else:
+        mixed = kernels.branched_attention(query, *shared, key, value)
+    return mixed.permute(0, 2, 3, 1, 4).flatten(0, 2).flatten(1).contiguous()

@@ -1,0 +1,44 @@
+"""In which precision a model computes."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from toto.errors import InputError
+from toto.model.backbone import TotoBackbone
+
+_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
+
+
+def resolve_precision(torch_dtype: Any, device: torch.device) -> torch.dtype:
+    """The dtype of "auto", "float32", "bfloat16", "float64", or one of these dtypes of torch.
+
+    "auto" is bfloat16 on a GPU that multiplies in it (NVIDIA from Ampere on), else float32.
+
+    Raises:
+        InputError: anything else.
+    """
+    if torch_dtype == "auto":
+        fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+        return torch.bfloat16 if fast else torch.float32
+    dtype = _PRECISIONS.get(torch_dtype) if isinstance(torch_dtype, str) else torch_dtype
+    if not isinstance(dtype, torch.dtype) or dtype not in _PRECISIONS.values():
+        names = ", ".join(["auto", *_PRECISIONS])
+        raise InputError(f"torch_dtype must be one of {names}, got {torch_dtype!r}")
+    return dtype
+
+
+def set_precision(backbone: TotoBackbone, dtype: torch.dtype) -> None:
+    """Bring the weights of a model to a precision, in place.
+
+    In bfloat16 it is the linear maps of the layers, with attention and its cache, that compute in half
+    precision. Statistics, embedding, residual stream, norms, rotary angles, heads and draws stay
+    in float32: they cost little, and rounding there would reach every forecast.
+    """
+    half = dtype is torch.bfloat16
+    backbone.to(torch.float32 if half else dtype)
+    if half:
+        for module in backbone.transformer.modules():
+            if isinstance(module, nn.Linear):
+                module.to(dtype)
