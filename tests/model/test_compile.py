@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 START = """
 import copy, logging, pickle
@@ -87,6 +88,14 @@ def test_without_a_compiler_the_model_goes_on_and_says_so():
 
 def test_a_compiled_model_can_be_copied_and_pickled():
     run("float32", COPIES)
+
+
+def test_modes_with_cuda_graphs_are_taken_without_them(tiny, monkeypatch):
+    modes = []
+    monkeypatch.setattr(torch, "compile", lambda function, **options: modes.append(options["mode"]))
+    for mode in ("reduce-overhead", "max-autotune", "default"):
+        tiny.compile(mode=mode)
+    assert modes == ["default"] * 2 + ["max-autotune-no-cudagraphs"] * 2 + ["default"] * 2
 
 
 @pytest.mark.slow

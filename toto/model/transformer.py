@@ -77,6 +77,9 @@ class Blocks(NamedTuple):
 _PLAIN = Blocks(TransformerLayer.enter, TransformerLayer.leave)
 
 
+_WITHOUT_CUDA_GRAPHS = {"reduce-overhead": "default", "max-autotune": "max-autotune-no-cudagraphs"}
+
+
 class Transformer(nn.Module):
     """All layers, with what their attention needs: positions, groups, and the past."""
 
@@ -88,13 +91,15 @@ class Transformer(nn.Module):
         self.last_time_layer = max(time_layers, default=-1)
         self.blocks = _PLAIN
 
-    def compile_blocks(self, **options: Any) -> None:
+    def compile_blocks(self, mode: str | None = None, **options: Any) -> None:
         """Run the token-wise parts of all layers through `torch.compile`, which takes the options.
 
         They see tokens in one axis of any length: nothing is compiled anew for other numbers of
-        series, variates, samples or steps, and all layers share what was compiled.
+        series, variates, samples or steps, and all layers share what was compiled. CUDA graphs are
+        left out of modes that include them: each part would overwrite what the last one returned.
         """
-        self.blocks = Blocks(*(kernels.Compiled(block, **options) for block in _PLAIN))
+        mode = _WITHOUT_CUDA_GRAPHS.get(mode, mode) if mode else None
+        self.blocks = Blocks(*(kernels.Compiled(block, mode=mode, **options) for block in _PLAIN))
 
     def forward(
         self,
