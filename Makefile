@@ -11,7 +11,7 @@ endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 SOURCES := toto tests scripts benchmarks
 
-.PHONY: help demo test slow check format build clean
+.PHONY: help demo test slow check format bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -34,6 +34,12 @@ check: $(VENV)/.development ## run the linters and the type checker
 format: $(VENV)/.development ## bring the code into its layout
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/.runtime ## measure against toto-ts, which is installed into out/peer, and against the machine's limit
+	-$(BIN)/python benchmarks/peer_environment.py $(OUT)/peer
+	$(BIN)/python benchmarks/compare.py --peer $(OUT)/peer
+	$(BIN)/python benchmarks/limit.py
+	@echo "More: growth, compile, precision, golden_errors, import_cost; python benchmarks/growth.py --help"
 
 build: $(VENV)/.development ## build the wheel and the source distribution into dist/
 	$(PIP) build

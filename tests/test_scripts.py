@@ -1,5 +1,7 @@
-"""The scripts that measure models and record their example data."""
+"""The scripts that measure models and record their example data, and the benchmarks."""
 
+import subprocess
+import sys
 from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
@@ -10,14 +12,22 @@ import torch
 
 from toto import MaskedTimeseries, TotoForecaster
 
-SCRIPTS = Path(__file__).parents[1] / "scripts"
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
 def script(monkeypatch):
     """A function that imports a script by its name."""
-    monkeypatch.syspath_prepend(str(SCRIPTS))
+    for folder in ("scripts", "benchmarks"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
     return import_module
+
+
+@pytest.fixture
+def checkpoint(tiny, tmp_path):
+    """The folder of a tiny random model."""
+    tiny.float().save_pretrained(tmp_path / "tiny")
+    return str(tmp_path / "tiny")
 
 
 @pytest.mark.parametrize("context", [16, 64])
@@ -39,3 +49,101 @@ def test_a_machine_that_counts_no_network_traffic_is_recorded_with_zeros(script,
     counters = script("record_host_metrics").counters()
     assert counters["network_in_kib"] == counters["network_out_kib"] == 0
     assert counters["cpu_percent"] > 0
+
+
+def test_without_toto_ts_the_comparison_shows_our_numbers(script, checkpoint, tmp_path, capsys):
+    options = ["--model", checkpoint, "--peer", str(tmp_path / "absent"), "--repeats", "1", "--threads", "1"]
+    script("compare").main([*options, "--cases", "1x512-128-64"])
+    shown = capsys.readouterr()
+    assert "our numbers alone" in shown.err
+    case, seconds, peer_seconds, *_, gigabytes, _, _ = table_cells(shown.out)
+    assert case == "1 x 512 -> 128, 64 paths"
+    assert float(seconds) > 0
+    assert float(gigabytes) > 0.05
+    assert peer_seconds == ""
+
+
+def test_a_measured_process_that_fails_says_why(script, tmp_path):
+    common = script("common")
+    with pytest.raises(common.NotMeasuredError, match="no model there"):
+        common.measure(common.Workload(1, 16, 8, 2), tmp_path / "no model there", threads=1)
+
+
+def test_an_environment_that_cannot_be_built_says_why(script, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sys, "argv", ["peer_environment.py", str(tmp_path / "file" / "peer")])
+    with pytest.raises(SystemExit, match=r"toto-ts cannot be installed here: .*file"):
+        script("peer_environment").main()
+
+
+def test_the_growth_benchmark_prints_a_table_and_saves_a_picture(
+    script, checkpoint, tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip("matplotlib")
+    growth = script("growth")
+    sweep = growth.Sweep(growth.Workload(1, 16, 8, 2), "horizon", (24,))
+    monkeypatch.setattr(growth, "SWEEPS", {"horizon": sweep})
+    picture = tmp_path / "growth.png"
+    growth.main(["--model", checkpoint, "--repeats", "1", "--threads", "1", "--plot", str(picture)])
+    assert table_cells(capsys.readouterr().out)[0] == "1 x 16 -> 24, 2 paths"
+    assert picture.stat().st_size > 1000
+
+
+def test_the_limit_is_a_table_of_phases(script, checkpoint, monkeypatch, capsys):
+    limit = script("limit")
+    monkeypatch.setattr(limit, "README_EXAMPLE", limit.Workload(2, 64, 20, 4))
+    monkeypatch.setattr(limit, "SQUARES", (8,))
+    limit.main(["--model", checkpoint, "--repeats", "1", "--threads", "1"])
+    assert table_cells(capsys.readouterr().out)[0] == "layers and heads"
+
+
+def test_the_limit_counts_the_linear_maps_that_the_engine_runs(script, tiny):
+    limit = script("limit")
+    backbone, workload = tiny.float().model, limit.Workload(2, 64, 20, 4)
+    counted: list[int] = []
+
+    def count(linear, inputs, _):
+        counted.append(2 * inputs[0][..., 0].numel() * linear.weight.numel())
+
+    for module in backbone.transformer.modules():
+        if isinstance(module, torch.nn.Linear):
+            module.register_forward_hook(count)
+    context = limit.prepare_context(MaskedTimeseries.from_array(torch.randn(2, 64)), backbone)
+    with torch.no_grad():
+        state = limit.decoding.begin(backbone, context)
+        of_prefill = sum(counted)
+        limit.DecodeWithoutDraws(backbone, state, workload)()
+    unneeded_queries = 2 * 32 * 32 * (2 * 8 - 2)  # of the last time layer, before the newest of 8 tokens
+    assert sum(p.flop for p in limit.prefill_products(backbone, workload)) == of_prefill - unneeded_queries
+    outputs = 4 * 3 * (2 * 8 + 8 * 8 + 8 * 4)  # of the heads: (tokens x steps) of three patches
+    decode = sum(p.flop for p in limit.decode_products(backbone, workload))
+    assert decode == sum(counted) - of_prefill + 2 * 32 * outputs
+
+
+def test_the_precision_benchmark_finds_float32_near_and_bfloat16_apart(script, checkpoint, capsys):
+    script("precision").main(["--models", checkpoint, "--threads", "1"])
+    float32, bfloat16 = (line.split("|") for line in capsys.readouterr().out.splitlines()[-2:])
+    for narrow, wide in zip(bfloat16[3:-1], float32[3:-1], strict=True):
+        assert float(wide.split("/")[1]) < 1e-4 < float(narrow.split("/")[1]) < 0.5
+
+
+@pytest.mark.slow
+def test_the_compile_benchmark_counts_compilations(checkpoint):
+    """In a process of its own: the compiler does not trace through the type checks of the tests."""
+    command = [
+        sys.executable,
+        str(ROOT / "benchmarks" / "compile.py"),
+        "--model",
+        checkpoint,
+        "--repeats",
+        "1",
+    ]
+    done = subprocess.run([*command, "--backend", "eager"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1].split()[0]) > 0
+
+
+def table_cells(text: str) -> list[str]:
+    """The cells of the last line of the last table in a text."""
+    last = [line for line in text.splitlines() if line.startswith("|")][-1]
+    return [cell.strip() for cell in last.strip("|").split("|")]

