@@ -44,7 +44,7 @@ def test_cached_equals_uncached_over_many_patches(tiny):
 
 def test_chunks_of_samples_change_nothing(tiny):
     whole = forecast(tiny, series(2, 3, 40), num_samples=9, samples_per_batch=100).samples
-    for chunk in (1, 2, 4, 9):
+    for chunk in (1, 2, 4, 9, "auto"):
         chunked = forecast(tiny, series(2, 3, 40), num_samples=9, samples_per_batch=chunk).samples
         torch.testing.assert_close(chunked, whole, rtol=1e-10, atol=1e-10)
 
@@ -129,6 +129,49 @@ def test_variates_commute(tiny):
     mean = forecast(tiny, values, num_samples=None).mean
     permuted = forecast(tiny, values[:, order], num_samples=None).mean
     torch.testing.assert_close(permuted, mean[:, order], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("use_kv_cache", [True, False])
+def test_a_forecast_that_runs_out_of_memory_goes_on_with_fewer_paths_at_once(tiny, use_kv_cache, caplog):
+    expected = forecast(tiny, series(1, 2, 40), num_samples=11, use_kv_cache=use_kv_cache).samples
+    axis = 2 if use_kv_cache else 0  # without a cache, paths are batch elements
+    remaining = [7]
+
+    def few_paths_fit(_, args):
+        """From the last patch of the second part on."""
+        remaining[0] -= 1
+        if args[0].shape[axis] > 3 and remaining[0] < 3:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    tiny.model.transformer.register_forward_pre_hook(few_paths_fit)
+    caplog.clear()
+    calls = []
+    found = forecast(
+        tiny,
+        series(1, 2, 40),
+        num_samples=11,
+        samples_per_batch=6,
+        use_kv_cache=use_kv_cache,
+        progress=lambda *n: calls.append(n),
+    )
+    torch.testing.assert_close(found.samples, expected, rtol=1e-10, atol=1e-10)
+    assert [record.getMessage() for record in caplog.records] == [
+        "out of memory with 5 sample paths at once: going on with 2"
+    ]
+    assert calls == [(done, 33) for done in (6, 12, 18, 23, 28, 20, 22, 24, 26, 28, 30, 31, 32, 33)]
+
+
+def test_an_error_of_memory_that_a_single_path_meets_escapes_as_it_is(tiny):
+    error = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    def nothing_fits(_, args):
+        if args[0].shape[3] == 1:
+            raise error
+
+    tiny.model.transformer.register_forward_pre_hook(nothing_fits)
+    with pytest.raises(torch.OutOfMemoryError, match=r"Tried to allocate 20\.00 MiB") as caught:
+        forecast(tiny, series(1, 2, 40))
+    assert caught.value is error
 
 
 def test_what_lies_under_the_mask_changes_nothing(tiny):
@@ -321,17 +364,17 @@ def test_missing_values_that_were_not_masked_are_logged_with_their_number(tiny, 
     assert "3 NaN or infinite values are treated as missing" in caplog.text
 
 
-def test_progress_counts_every_patch_of_every_chunk(tiny):
+def test_progress_counts_the_patches_of_all_paths(tiny):
     calls = []
     forecast(
         tiny,
-        series(1, 1, 16),
+        series(2, 1, 16),
         20,
         5,
         samples_per_batch=2,
         progress=lambda done, total: calls.append((done, total)),
     )
-    assert calls == [(i + 1, 9) for i in range(9)]
+    assert calls == [(done, 30) for done in (4, 8, 12, 16, 20, 24, 26, 28, 30)]  # 3 patches, twice each
 
 
 @pytest.mark.parametrize("mask_dtype", [torch.bool, torch.float32, torch.int64])
@@ -427,7 +470,7 @@ def test_sample_counts_below_one_are_errors(tiny):
         forecast(tiny, series(1, 2, 40), num_samples=0, seed=1)
     with pytest.raises(InputError, match="num_samples must be a whole number of at least 1, got tensor"):
         forecast(tiny, series(1, 2, 40), num_samples=torch.tensor(2.5))
-    with pytest.raises(InputError, match="samples_per_batch must be a whole number of at least 1, got -1"):
+    with pytest.raises(InputError, match=r'samples_per_batch must be "auto" or a whole number .* got -1'):
         forecast(tiny, series(1, 2, 40), samples_per_batch=-1)
 
 
@@ -447,7 +490,8 @@ def test_seed_and_generator_exclude_each_other(tiny):
 def test_arrays_and_names_in_place_of_series_and_models_are_errors_that_say_what_to_do(tiny):
     for inputs in (
         np.zeros((2, 40)),
-        [1.0, 2.0],
+        "series.csv",
+        None,
         MaskedTimeseries.from_array(series(1, 2, 40))._replace(padding_mask=None),
     ):
         with pytest.raises(

@@ -23,7 +23,6 @@ from toto.model.distribution import (
 
 Distribution = StudentT | MixtureOfStudentTs
 FALSE_ALARM = 1e-6  # chance that a correct sampler fails one of the tests of its draws, with another seed
-both = pytest.mark.parametrize("make", [lambda *shape: student_t(*shape), lambda *shape: mixture(*shape)])
 
 
 def student_t(*shape: int, dtype: torch.dtype = torch.float64, seed: int = 0) -> StudentT:
@@ -38,6 +37,9 @@ def mixture(
     generator = torch.Generator().manual_seed(seed)
     df, loc, scale, logits = torch.randn(4, *shape, components, generator=generator, dtype=dtype)
     return MixtureOfStudentTs(2 + (2 * df).exp(), 2 * loc, scale.exp(), 2 * logits)
+
+
+both = pytest.mark.parametrize("make", [student_t, mixture])
 
 
 def standard(df: object, dtype: torch.dtype = torch.float64) -> StudentT:
@@ -178,9 +180,33 @@ def test_cdf_meets_the_closed_forms_for_one_and_two_degrees_of_freedom(t):
     assert two == pytest.approx(1 / (2 + t * t + t * math.sqrt(2 + t * t)) if t < 1e150 else 0, rel=1e-13)
 
 
-def test_cdf_of_infinite_and_missing_values():
-    values = torch.tensor([-math.inf, math.inf, math.nan], dtype=torch.float64)
-    for dist in (standard(3.0), mixture()):
+@both
+def test_probabilities_and_quantiles_in_float32_are_those_in_float64(make):
+    single = make(50, dtype=torch.float32)
+    double = type(single)(*(getattr(single, name).double() for name in single.arg_constraints))
+    levels = torch.tensor([1e-3, 0.1, 0.5, 0.8, 0.999], dtype=torch.float64)[:, None]
+    x = double.icdf(levels)
+    torch.testing.assert_close(single.cdf(x), levels.expand(5, 50).float(), rtol=2e-5, atol=0)
+    torch.testing.assert_close(single.icdf(levels), x.float(), rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_is_computed_in_float32():
+    half = StudentT(*(torch.tensor([p, p]).bfloat16() for p in (3.0, 0.5, 2.0)))
+    assert half.cdf(torch.tensor(0.5)).tolist() == [0.5, 0.5]
+    assert half.icdf(0.5).dtype is torch.bfloat16
+
+
+def test_a_student_t_is_a_mixture_of_one_component():
+    t, x = student_t(4, 3), torch.linspace(-3, 3, 3, dtype=torch.float64)
+    assert t.as_mixture().batch_shape == (4, 3)
+    assert torch.equal(t.as_mixture().log_prob(x), t.log_prob(x))
+    assert mixture(2).as_mixture().batch_shape == (2,)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_cdf_of_infinite_and_missing_values(dtype):
+    values = torch.tensor([-math.inf, math.inf, math.nan], dtype=dtype)
+    for dist in (standard(3.0, dtype), mixture(dtype=dtype), standard(0.3, dtype)):
         assert dist.cdf(values)[:2].tolist() == [0.0, 1.0]
         assert dist.cdf(values)[2].isnan()
 

@@ -90,6 +90,7 @@ class Decoded(NamedTuple):
 
 Step = Callable[[TotoOutput, int], Values]
 Advance = Callable[[DecodingState, Values], DecodingState]
+Words = Callable[[int, Tensor, Tensor, Tensor, Tensor], Tensor]  # `random_bits`, or one like it
 
 
 def begin(backbone: TotoBackbone, context: Context, context_length: int | None = None) -> DecodingState:
@@ -205,26 +206,32 @@ class Draw:
     """One draw of every step for each of the given sample paths.
 
     The randomness of a value is a function of the seed, the id of its series, the place of its
-    variate, its sample path and its step: neither batch neighbours nor chunks change it.
+    variate, its sample path and its step: neither batch neighbours nor chunks change it. `words`
+    is that function: `random_bits`, or `sobol_bits`, whose paths cover the distribution more evenly.
     """
 
     def __init__(
-        self, seed: int, series_ids: Int[Tensor, " batch"], sample_ids: Int[Tensor, " branches"]
+        self,
+        seed: int,
+        series_ids: Int[Tensor, " batch"],
+        sample_ids: Int[Tensor, " branches"],
+        words: Words = random_bits,
     ) -> None:
         self.seed = seed
         self.series_ids = series_ids
         self.sample_ids = sample_ids
+        self.words = words
 
     def __call__(self, prediction: TotoOutput, start: int) -> Values:
         """Values of the steps from `start` on."""
         batch, variates, _, steps = prediction.distribution.batch_shape
         device = self.sample_ids.device
-        bits = random_bits(
+        bits = self.words(
             self.seed,
-            series=self.series_ids[:, None, None, None],
-            variates=torch.arange(variates, device=device)[:, None, None],
-            samples=self.sample_ids[:, None],
-            steps=torch.arange(start, start + steps, device=device),
+            self.series_ids[:, None, None, None],
+            torch.arange(variates, device=device)[:, None, None],
+            self.sample_ids[:, None],
+            torch.arange(start, start + steps, device=device),
         )
         shape = torch.Size([batch, variates, len(self.sample_ids), steps])
         drawn = prediction.distribution.expand(shape).from_bits(bits[..., :3])

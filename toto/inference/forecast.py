@@ -1,5 +1,6 @@
 """The result of a forecast."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,24 +11,27 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from toto.errors import InputError
+from toto.inference.forecast_distribution import ForecastDistribution, quantile_levels
 
 Steps = Float[Tensor, "batch variates horizon"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Forecast:
-    """Point forecast and sample paths, in the units of the series.
+    """Point forecast, sample paths and, if it was kept, the distribution of every step; in units.
 
-    mean: [batch, variates, horizon]; the mean of the paths, or of the mean path without samples.
+    mean: [batch, variates, horizon]; of the distribution, else of the paths, else the mean path.
     samples: [batch, variates, horizon, samples], or None for a forecast of the mean alone.
+    distribution: what the paths were drawn from (`forecast(..., keep_distribution=True)`), or None.
     """
 
     mean: Steps
     samples: Float[Tensor, "batch variates horizon samples"] | None = None
+    distribution: ForecastDistribution | None = None
 
     @property
     def median(self) -> Steps:
-        """The median path value of every step."""
+        """The median of every step."""
         self._require_samples("median")
         return self.quantile(0.5)
 
@@ -38,7 +42,7 @@ class Forecast:
         return samples.std(dim=-1, correction=min(1, samples.shape[-1] - 1))
 
     def quantile(self, q: Any) -> Float[Tensor, "*levels batch variates horizon"]:
-        """Quantiles over the paths, interpolated linearly between them.
+        """Quantiles of the distribution, else over the paths, interpolated linearly between them.
 
         Args:
             q: one level, or a list, array or tensor [levels] of them, each from 0 to 1.
@@ -49,14 +53,10 @@ class Forecast:
         Raises:
             InputError: a level outside 0 to 1, or a forecast without samples.
         """
+        if self.distribution is not None:
+            return self.distribution.quantile(q)
         self._require_samples("quantile")
-        try:
-            given = q.detach().cpu() if isinstance(q, Tensor) else q
-            levels = torch.as_tensor(given, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q!r}") from error
-        if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):
-            raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q}")
+        levels = quantile_levels(q)
         positions = levels.flatten() * (self._sorted.shape[-1] - 1)
         below = positions.floor().long()
         above = positions.ceil().long()
@@ -73,7 +73,13 @@ class Forecast:
 
     def to(self, device: torch.device | str) -> "Forecast":
         """The same forecast on `device`."""
-        return Forecast(self.mean.to(device), None if self.samples is None else self.samples.to(device))
+        return self.each(lambda t: t.to(device))
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> "Forecast":
+        """The forecast with every tensor changed; the batch is the first axis of all of them."""
+        samples = None if self.samples is None else change(self.samples)
+        distribution = None if self.distribution is None else self.distribution.each(change)
+        return Forecast(change(self.mean), samples, distribution)
 
     def numpy(self) -> Shaped[np.ndarray, "..."]:
         """The samples as an array [batch, variates, horizon, samples]; without samples, the mean."""
@@ -98,4 +104,4 @@ class Forecast:
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the sorted copy out of files."""
-        return {"mean": self.mean, "samples": self.samples}
+        return {"mean": self.mean, "samples": self.samples, "distribution": self.distribution}

@@ -1,28 +1,26 @@
 """Forecasts from a model: the mean path, or sample paths."""
 
-import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
-from operator import index
-from typing import Any, SupportsIndex
+from typing import Any, Literal, SupportsIndex, overload
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
-from toto.inference import decoding
-from toto.inference.context import Context, prepare_context
+from toto.inference import many
+from toto.inference.arguments import count, count_or_auto, whole_number
+from toto.inference.batch import Batch, known_values, whole_ids
+from toto.inference.batch_forecast import Meter, Progress, Request, forecast_batch, series_at_once
+from toto.inference.context import prepare_context
 from toto.inference.forecast import Forecast
+from toto.inference.philox import random_bits
+from toto.inference.quasi_random import sobol_bits
 from toto.model.backbone import PredictiveDistribution, TotoBackbone
 from toto.model.toto import Toto
-
-logger = logging.getLogger(__name__)
-
-Progress = Callable[[int, int], None]
 
 
 class TotoForecaster:
@@ -44,54 +42,123 @@ class TotoForecaster:
             )
         self.model = backbone
 
+    @overload
+    def forecast(
+        self,
+        inputs: MaskedTimeseries,
+        prediction_length: SupportsIndex,
+        num_samples: SupportsIndex | None = None,
+        samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
+        use_kv_cache: bool = True,
+        future_exogenous_variables: Any = None,
+        *,
+        seed: SupportsIndex | None = None,
+        series_ids: Any = None,
+        generator: torch.Generator | None = None,
+        variance_reduction: bool = False,
+        keep_distribution: bool = False,
+        progress: Progress | None = None,
+    ) -> Forecast: ...
+
+    @overload
+    def forecast(
+        self,
+        inputs: Sequence[Any],
+        prediction_length: SupportsIndex,
+        num_samples: SupportsIndex | None = None,
+        samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
+        use_kv_cache: bool = True,
+        future_exogenous_variables: Any = None,
+        *,
+        seed: SupportsIndex | None = None,
+        series_ids: Any = None,
+        generator: torch.Generator | None = None,
+        variance_reduction: bool = False,
+        keep_distribution: bool = False,
+        progress: Progress | None = None,
+    ) -> list[Forecast]: ...
+
     def forecast(
         self,
         inputs: Any,
         prediction_length: SupportsIndex,
         num_samples: SupportsIndex | None = None,
-        samples_per_batch: SupportsIndex = 10,
+        samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
         use_kv_cache: bool = True,
-        future_exogenous_variables: Shaped[Tensor, "*batch exogenous horizon"] | None = None,
+        future_exogenous_variables: Any = None,
         *,
         seed: SupportsIndex | None = None,
         series_ids: Any = None,
         generator: torch.Generator | None = None,
+        variance_reduction: bool = False,
+        keep_distribution: bool = False,
         progress: Progress | None = None,
-    ) -> Forecast:
+    ) -> Forecast | list[Forecast]:
         """Forecast the next `prediction_length` steps of every variate.
 
         Args:
-            inputs: the context, a `MaskedTimeseries` of one series or a batch; NaN is missing.
+            inputs: the context, a `MaskedTimeseries` of one series or a batch; NaN is missing. Or a list
+                of series of any lengths: [time] or [variates, time] each, in arrays, tensors or lists,
+                or a `MaskedTimeseries`. They do not influence each other; similar ones are forecast
+                together, which is faster than one by one and gives the same.
             prediction_length: steps to forecast.
             num_samples: sample paths to draw; None gives the mean path alone.
-            samples_per_batch: paths decoded together, which bounds memory. Any number does, and
-                the result does not depend on it.
+            samples_per_batch: paths decoded together at most; the result does not depend on it. "auto"
+                takes as many as are faster together and fit in half of the free memory. Where memory
+                runs out all the same, smaller parts are tried.
             use_kv_cache: False encodes everything anew at every patch; the same numbers, slowly.
             future_exogenous_variables: known values of the covariates, the last variates of
-                `inputs`, [batch, covariates, horizon]; they come back in the forecast.
+                `inputs`, [batch, covariates, horizon]; they come back in the forecast. For a list, a
+                list with [covariates, horizon] or None for each series.
             seed: makes the paths repeatable; or `generator`, or else the global random state.
-            series_ids: one whole number per batch element, a list or tensor, that takes part in its
-                randomness (None: its place). A series keeps its paths in any batch if it keeps its id.
-            progress: called as progress(done, total) after every decoded patch.
+            series_ids: one whole number per batch element or series, a list or tensor, that takes part in
+                its randomness (None: its place). A series keeps its paths in any batch if it keeps its id.
+            variance_reduction: True makes the paths cover the distribution more evenly than independent
+                ones: each has the same distribution as before, and means and quantiles over them are
+                closer to those of very many paths. Best with powers of 2 as `num_samples`.
+            keep_distribution: True keeps what the paths are drawn from as `Forecast.distribution`, and
+                the forecast takes mean, median and quantiles from it: those of 16 paths are then as close
+                as those of 256 drawn values. It takes 16 bytes for every mixture component, path and step.
+            progress: called as progress(done, total) after every decoded patch, with the patches of all
+                paths of all series as total.
+
+        Returns:
+            The forecast; for a list one of batch size 1 for each series, in the same order.
 
         Raises:
             InputError: an argument that breaks a rule; the message names it.
         """
-        horizon = _count("prediction_length", prediction_length)
-        context = prepare_context(inputs, self.model)
-        known = _known_future(future_exogenous_variables, context, horizon)
-        ids = _series_ids(series_ids, context)
-        decoder = _Decoder(self.model, context, horizon, known, use_kv_cache, progress)
-        with torch.no_grad(), _dropout_off(self.model):
-            if num_samples is None:
-                return Forecast(decoder.mean_path())
-            samples = decoder.sample_paths(
-                _count("num_samples", num_samples),
-                _count("samples_per_batch", samples_per_batch),
-                _resolve_seed(seed, generator),
-                ids,
+        horizon, known = count("prediction_length", prediction_length), future_exogenous_variables
+        request = Request(
+            horizon,
+            -(-horizon // self.model.config.patch_size),
+            use_kv_cache,
+        )
+        if num_samples is not None:
+            request = request._replace(
+                num_samples=count("num_samples", num_samples),
+                samples_per_batch=count_or_auto("samples_per_batch", samples_per_batch),
+                seed=_resolve_seed(seed, generator),
+                words=sobol_bits if variance_reduction else random_bits,
+                keep_distribution=keep_distribution,
             )
-        return Forecast(samples.mean(dim=-1), samples)
+        elif keep_distribution:
+            raise InputError("keep_distribution needs sample paths: pass num_samples")
+        as_list = many.is_list(inputs)
+        if as_list:
+            batches = many.as_batches_of_one(inputs, known, series_ids, self.model, horizon)
+        else:
+            context = prepare_context(inputs, self.model)
+            ids = whole_ids(series_ids, len(context.series), self.model.device)
+            batches = [Batch(context, known_values(known, context, horizon), ids)]
+        num_series = sum(len(batch.series_ids) for batch in batches)
+        meter = Meter(progress, num_series * request.num_paths * request.num_patches)
+        forecast = partial(forecast_batch, self.model, request, meter)
+        with torch.no_grad(), _dropout_off(self.model):
+            if as_list:
+                at_once = partial(series_at_once, self.model, request)
+                return many.forecast_together(batches, at_once, forecast)
+            return forecast(batches[0])
 
     def generate_mean(
         self,
@@ -123,7 +190,7 @@ class TotoForecaster:
         time_interval_seconds: Tensor | None = None,
         input_padding_mask: Tensor | None = None,
         id_mask: Tensor | None = None,
-        sampling_batch_size: SupportsIndex = 10,
+        sampling_batch_size: SupportsIndex | Literal["auto"] = "auto",
         use_kv_cache: bool = False,
         future_exogenous_variables: Tensor | None = None,
         num_exogenous_variables: int = 0,
@@ -152,76 +219,6 @@ class TotoForecaster:
         return base_distr.affine(loc, scale)
 
 
-@dataclass(frozen=True)
-class _Decoder:
-    """One call of the forecaster: everything that its mean path or its sample paths need."""
-
-    model: TotoBackbone
-    context: Context
-    horizon: int
-    known_future: Float[Tensor, "batch exogenous known_steps"] | None
-    use_kv_cache: bool
-    progress: Progress | None
-
-    @property
-    def num_patches(self) -> int:
-        """Patches that cover the horizon."""
-        return -(-self.horizon // self.model.config.patch_size)
-
-    def mean_path(self) -> Float[Tensor, "batch variates horizon"]:
-        """The path of the means."""
-        state = decoding.begin(self.model, self.context)
-        count = _PatchCount(self.progress, self.num_patches)
-        decoded = self._decode(state, 1, decoding.take_mean, count)
-        _report_replaced(decoded.num_replaced, decoded.values.numel())
-        return decoded.values[:, :, 0]
-
-    def sample_paths(
-        self, num_samples: int, samples_per_batch: int, seed: int, series_ids: Int[Tensor, " batch"]
-    ) -> Float[Tensor, "batch variates horizon samples"]:
-        """Sample paths, decoded in chunks from one encoded context."""
-        firsts = range(0, num_samples, samples_per_batch)
-        count = _PatchCount(self.progress, len(firsts) * self.num_patches)
-        series = self.context.series
-        paths = series.new_empty(*series.shape[:2], self.horizon, num_samples)
-        num_replaced = torch.zeros((), dtype=torch.long, device=series.device)
-        state = decoding.begin(self.model, self.context)
-        for first in firsts:
-            ids = torch.arange(first, min(first + samples_per_batch, num_samples), device=series.device)
-            decoded = self._decode(state, len(ids), decoding.Draw(seed, series_ids, ids), count)
-            paths[..., first : first + len(ids)] = decoded.values.transpose(2, 3)
-            num_replaced += decoded.num_replaced
-        _report_replaced(num_replaced, paths.numel())
-        return paths
-
-    def _decode(
-        self, state: decoding.DecodingState, num_branches: int, step: decoding.Step, count: "_PatchCount"
-    ) -> decoding.Decoded:
-        config = self.model.config
-        capacity = (self.num_patches - 1) * (config.patch_size // config.stride)  # the last is not fed back
-        go_on: decoding.Advance = (
-            partial(decoding.advance, self.model)
-            if self.use_kv_cache
-            else decoding.Recompute(self.model, self.context)
-        )
-        branched = state.fan_out(num_branches, capacity)
-        return decoding.decode(self.model, branched, self.horizon, step, go_on, self.known_future, count)
-
-
-class _PatchCount:
-    """Reports progress after every decoded patch."""
-
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self.progress = progress
-        self.total = total
-        self.done = 0
-
-    def __call__(self) -> None:
-        self.done += 1
-        if self.progress is not None:
-            self.progress(self.done, self.total)
-
-
 @contextmanager
 def _dropout_off(model: TotoBackbone) -> Iterator[None]:
     """Every module in evaluation mode, and back to its own; not for several threads in training mode."""
@@ -235,76 +232,17 @@ def _dropout_off(model: TotoBackbone) -> Iterator[None]:
             module.training = True
 
 
-def _count(name: str, value: SupportsIndex) -> int:
-    number = _whole_number(value)
-    if number is None or number < 1:
-        raise InputError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return number
-
-
-def _whole_number(value: SupportsIndex) -> int | None:
-    try:
-        return None if isinstance(value, bool) else index(value)
-    except TypeError:
-        return None
-
-
 def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None) -> int:
     """The seed of a call: the one given, or one drawn from the generator or the global random state."""
     if seed is not None and generator is not None:
         raise InputError(f"give seed or generator, not both: got seed={seed} and a generator")
     if seed is not None:
-        number = _whole_number(seed)
+        number = whole_number(seed)
         if number is None or not 0 <= number < 2**63:
             raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
         return number
     device = generator.device if generator is not None else torch.device("cpu")
     return int(torch.randint(2**63 - 1, (), generator=generator, device=device))
-
-
-def _series_ids(ids: Any, context: Context) -> Int[Tensor, " batch"]:
-    batch = context.series.shape[0]
-    try:
-        given = torch.arange(batch) if ids is None else torch.as_tensor(ids)
-        whole = given.dtype is not torch.bool and not (given.is_floating_point() or given.is_complex())
-        numbers = given.long()
-    except (TypeError, ValueError, RuntimeError):
-        whole = False
-    if not whole or numbers.shape != (batch,) or not bool(((numbers >= 0) & (numbers < 2**32)).all()):
-        raise InputError(
-            f"series_ids must be {batch} whole numbers from 0 to 2^32 - 1, one per batch element, got {ids}"
-        )
-    return numbers.to(context.series.device)
-
-
-def _report_replaced(num_replaced: Int[Tensor, ""], num_values: int) -> None:
-    if int(num_replaced):
-        logger.warning(
-            "%d of %d forecast values were not finite, or too large for their dtype, and are 0",
-            int(num_replaced),
-            num_values,
-        )
-
-
-def _known_future(values: Tensor | None, context: Context, horizon: int) -> Tensor | None:
-    """Known values of the covariates [batch, covariates, horizon], on the device of the context."""
-    if values is None:
-        return None
-    values = torch.as_tensor(values)
-    values = values[None] if values.ndim == 2 else values
-    batch, covariates = context.series.shape[0], context.num_exogenous_variables
-    if covariates == 0:
-        raise InputError(
-            "future_exogenous_variables needs inputs with num_exogenous_variables above 0, got 0"
-        )
-    if values.ndim != 3 or values.shape[:2] != (batch, covariates) or values.shape[2] < horizon:
-        raise InputError(
-            f"future_exogenous_variables must be [batch, covariates, horizon] = "
-            f"{(batch, covariates, horizon)}, or reach beyond the horizon, got {tuple(values.shape)}"
-        )
-    if not bool(values.isfinite().all()):
-        raise InputError("future_exogenous_variables must be known at every step, got NaN or infinite values")
-    return values.to(context.series)
 
 
 def _as_series(

@@ -18,13 +18,9 @@ from torch.nn import functional as F
 
 from toto.errors import InputError
 from toto.kernels import accumulation_dtype
-from toto.model.student_t import (
-    log1p_square,
-    log_gamma_ratio,
-    mixture_quantile,
-    mixture_tail,
-    polar_draw,
-)
+from toto.model.mixture_quantile import mixture_quantile
+from toto.model.mixture_tail import element_blocks, mixture_tail
+from toto.model.student_t import log1p_square, log_gamma_ratio, polar_draw
 
 _HALF_LOG_TWO_PI = 0.9189385332046727
 _WEIGHT_STEPS = 2**30  # resolution of the probability with which a component is drawn
@@ -39,6 +35,48 @@ class _WordDistribution(Distribution, ABC):
     @abstractmethod
     def from_bits(self, bits: Int[Tensor, "*batch words"]) -> Float[Tensor, "*batch"]:
         """The draws that three words in [0, 2**32) stand for, one per element of bits[..., 0]."""
+
+    @abstractmethod
+    def as_mixture(self) -> "MixtureOfStudentTs":
+        """The same distributions as mixtures, of one component if need be."""
+
+    @torch.no_grad()
+    def cdf(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """P(X <= value), to the rounding of the dtype of the parameters; not differentiable."""
+        values, mixture, shape = self._by_element(value)
+        values = values.to(mixture[0])
+        found = (values > 0).to(values)  # of infinite values
+        for elements, parameters in element_blocks(mixture):
+            x = values[elements]
+            probability = mixture_tail(*parameters)(x, torch.ones_like(x[:1])).probability
+            found[elements] = torch.where(x.isinf(), found[elements], probability)
+        return found.T.reshape(shape).to(self.loc)
+
+    @torch.no_grad()
+    def icdf(self, level: float | Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """The value that X stays below with probability `level`; not differentiable.
+
+        Levels broadcast against the batch; 0 and 1 give minus and plus infinity. The probability of the
+        value is the level to 1e-12 of the smaller tail for parameters in float64, else to 1e-5.
+
+        Raises:
+            InputError: a level outside [0, 1].
+        """
+        levels, mixture, shape = self._by_element(_levels(level, self.loc))
+        return mixture_quantile(levels, *mixture).T.reshape(shape).to(self.loc)
+
+    def _by_element(self, values: Float[Tensor, "..."]) -> tuple[Tensor, list[Tensor], torch.Size]:
+        """Values and parameters with a row per element of the batch, and the shape both broadcast to.
+
+        A value that the batch does not share adds to its elements. Half precision becomes float32.
+        """
+        mixture = self.as_mixture()
+        shape = torch.broadcast_shapes(values.shape, self.batch_shape)
+        batch = shape[len(shape) - len(self.batch_shape) :]
+        dtype = torch.promote_types(self.loc.dtype, torch.float32)
+        parameters = (mixture.df, mixture.loc, mixture.scale, mixture.weights)
+        rows = [p.to(dtype).expand(*batch, -1).reshape(-1, p.shape[-1]) for p in parameters]
+        return values.expand(shape).reshape(-1, batch.numel()).T, rows, shape
 
     def sample(
         self, sample_shape: Sequence[int] = (), generator: Generator | None = None
@@ -100,25 +138,6 @@ class StudentT(_WordDistribution):
         return kernel + (log_gamma_ratio(0.5 * self.df) - self.scale.log() - _HALF_LOG_TWO_PI)
 
     @torch.no_grad()
-    def cdf(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """P(X <= value), computed in float64 whatever the dtype; not differentiable."""
-        value, *parameters = _in_float64(value, *self._as_mixture)
-        return mixture_tail(value, *parameters)[0].to(self.loc)
-
-    @torch.no_grad()
-    def icdf(self, level: float | Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The value that X stays below with probability `level`; computed in float64, not differentiable.
-
-        Levels broadcast against the batch; 0 and 1 give minus and plus infinity.
-
-        Raises:
-            InputError: a level outside [0, 1].
-        """
-        loc, scale, df = _in_float64(self.loc, self.scale, self.df[..., None])
-        standard = mixture_quantile(_levels(level, loc), df, torch.zeros_like(df), *[torch.ones_like(df)] * 2)
-        return (loc + scale * standard).to(self.loc)
-
-    @torch.no_grad()
     def from_bits(self, bits: Int[Tensor, "*batch words"]) -> Float[Tensor, "*batch"]:
         """The draws that three words in [0, 2**32) stand for, one per element of bits[..., 0].
 
@@ -139,10 +158,10 @@ class StudentT(_WordDistribution):
         """The same distributions seen as a larger batch; nothing is copied."""
         return StudentT(*(p.expand(*batch_shape) for p in (self.df, self.loc, self.scale)))
 
-    @property
-    def _as_mixture(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        one = torch.ones_like(self.df[..., None])
-        return self.df[..., None], self.loc[..., None], self.scale[..., None], one
+    def as_mixture(self) -> "MixtureOfStudentTs":
+        """The same distributions as mixtures of one component each."""
+        df, loc, scale = (p[..., None] for p in (self.df, self.loc, self.scale))
+        return MixtureOfStudentTs(df, loc, scale, torch.zeros_like(df))
 
 
 class MixtureOfStudentTs(_WordDistribution):
@@ -206,24 +225,6 @@ class MixtureOfStudentTs(_WordDistribution):
         return (by_component + self.logits.log_softmax(-1)).logsumexp(-1)
 
     @torch.no_grad()
-    def cdf(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """P(X <= value), computed in float64 whatever the dtype; not differentiable."""
-        value, df, loc, scale, logits = _in_float64(value, self.df, self.loc, self.scale, self.logits)
-        return mixture_tail(value, df, loc, scale, logits.softmax(-1))[0].to(self.loc)
-
-    @torch.no_grad()
-    def icdf(self, level: float | Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-        """The value that X stays below with probability `level`; computed in float64, not differentiable.
-
-        Levels broadcast against the batch; 0 and 1 give minus and plus infinity.
-
-        Raises:
-            InputError: a level outside [0, 1].
-        """
-        df, loc, scale, logits = _in_float64(self.df, self.loc, self.scale, self.logits)
-        return mixture_quantile(_levels(level, loc), df, loc, scale, logits.softmax(-1)).to(self.loc)
-
-    @torch.no_grad()
     def from_bits(self, bits: Int[Tensor, "*batch words"]) -> Float[Tensor, "*batch"]:
         """The draws that three words in [0, 2**32) stand for: one picks the component, two the value in it.
 
@@ -247,6 +248,10 @@ class MixtureOfStudentTs(_WordDistribution):
         """The same mixtures seen as a larger batch; nothing is copied."""
         parameters = (self.df, self.loc, self.scale, self.logits)
         return MixtureOfStudentTs(*(p.expand(*batch_shape, -1) for p in parameters))
+
+    def as_mixture(self) -> "MixtureOfStudentTs":
+        """These mixtures."""
+        return self
 
 
 class StudentTOutput(nn.Module):
@@ -314,7 +319,7 @@ def _joint(*layers: nn.Linear) -> tuple[Float[Tensor, "outputs embed_dim"], Floa
 
 
 def _positive(x: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    return F.softplus(x).clamp(min=torch.finfo(x.dtype).eps)
+    return F.softplus(x.contiguous()).clamp(min=torch.finfo(x.dtype).eps)  # on strides 15 times slower
 
 
 def _aligned(*parameters: Tensor) -> tuple[Tensor, ...]:
@@ -323,17 +328,12 @@ def _aligned(*parameters: Tensor) -> tuple[Tensor, ...]:
     return torch.broadcast_tensors(*(p.to(dtype) for p in parameters))
 
 
-def _in_float64(*tensors: Tensor) -> list[Tensor]:
-    """The tensors in float64; on the host if their device has no such numbers (Apple GPUs)."""
-    return [(x if accumulation_dtype(x.device) is torch.float64 else x.cpu()).double() for x in tensors]
-
-
 def _per_component(x: float | Tensor) -> float | Tensor:
     return x[..., None] if isinstance(x, Tensor) else x
 
 
 def _levels(level: float | Tensor, like: Tensor) -> Tensor:
-    levels = torch.as_tensor(level, dtype=torch.float64, device=like.device)
+    levels = torch.as_tensor(level, dtype=accumulation_dtype(like.device), device=like.device)
     outside = levels[~((levels >= 0) & (levels <= 1))]
     if outside.numel():
         raise InputError(f"levels must lie between 0 and 1, got {outside[0].item():g}")
@@ -358,9 +358,9 @@ def _picked_component(
     picked, and CUDA has no deterministic cumulative sum of floats.
     """
     weights = _without_repeats(logits).softmax(-1)
-    edges = (weights * _WEIGHT_STEPS).round().to(torch.int64).cumsum(-1)
-    position = (word[..., None] >> 2) * edges[..., -1:] // _WEIGHT_STEPS
-    return (edges[..., :-1] <= position).sum(-1)
+    edges = weights.mul_(_WEIGHT_STEPS).round_().to(torch.int32).cumsum(-1, dtype=torch.int32)
+    position = (word[..., None] >> 2) * edges[..., -1:] // _WEIGHT_STEPS  # int64, as words are
+    return (edges[..., :-1] <= position.to(torch.int32)).sum(-1)
 
 
 def _without_repeats(x: Tensor) -> Tensor:

@@ -1,14 +1,14 @@
-"""The Student-T functions that PyTorch lacks: tail probabilities, quantiles and draws from random words.
+"""The Student-T functions that PyTorch lacks: parts of the density, tail probabilities, draws from words.
 
-Tails and quantiles are computed in float64, elementwise, with a fixed amount of work per element.
+Tails are computed in float64, elementwise, with a fixed amount of work per element.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 # log(Gamma(a + 1/2) / (Gamma(a) sqrt(a))) ~ sum of these times a^-1, a^-3, a^-5, ...
@@ -27,8 +27,6 @@ _DENSITY_RATIO = (
 _SHIFT = 12  # degrees of freedom are raised by twice this before an expansion for large ones is used
 _FRACTION_TERMS = 12
 _EXPANSION_LIMIT = 0.6  # the largest log(1 + t^2 / df) at which the expansion still gives all digits
-_LOWEST_INT64 = -(2**63)
-_HIGHEST_FLOAT64 = torch.finfo(torch.float64).max
 
 
 class _LogGammaRatio(torch.autograd.Function):
@@ -107,35 +105,6 @@ def upper_tail(
     return 0.5 * leading * power * root * series + rest, density
 
 
-def mixture_tail(
-    x: Float[Tensor, "..."],
-    df: Float[Tensor, "... components"],
-    loc: Float[Tensor, "... components"],
-    scale: Float[Tensor, "... components"],
-    weights: Float[Tensor, "... components"],
-) -> tuple[Float[Tensor, "..."], Float[Tensor, "..."]]:
-    """P(X <= x) and the density at x of a mixture of Student-Ts; float64."""
-    standard = (x[..., None] - loc) / scale
-    tail, density = upper_tail(standard.abs(), df)
-    below = torch.where(standard < 0, tail, 1 - tail)
-    return (weights * below).sum(-1), (weights / scale * density).sum(-1)
-
-
-def mixture_quantile(
-    level: Float[Tensor, "..."],
-    df: Float[Tensor, "... components"],
-    loc: Float[Tensor, "... components"],
-    scale: Float[Tensor, "... components"],
-    weights: Float[Tensor, "... components"],
-) -> Float[Tensor, "..."]:
-    """The value that a mixture of Student-Ts stays below with probability `level`, in [0, 1]; float64."""
-    sign = torch.where(level > 0.5, -1.0, 1.0).to(level.dtype)
-    rare = torch.minimum(level, 1 - level)  # the upper half is the lower half of the mirrored mixture
-    probability = rare.clamp(min=torch.finfo(level.dtype).tiny)
-    x = _lower_quantile(probability, df, sign[..., None] * loc, scale, weights)
-    return sign * torch.where(rare == 0, -math.inf, x)
-
-
 def polar_draw(words: Int[Tensor, "*batch 2"], df: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch"]:
     """One standard Student-T value of every pair of uniform words in [0, 2**32).
 
@@ -205,95 +174,3 @@ def _tail_by_fraction(
         outer = m + inner - m * (m - 0.5) * x / (half_df + (2 * m - 1))
         fraction = outer - numerator * (x / (half_df + (2 * m + 1))).square() / fraction
     return 0.5 * x**_SHIFT * root * (half_df / math.pi).sqrt() / fraction
-
-
-def _lower_quantile(
-    probability: Float[Tensor, "..."],
-    df: Float[Tensor, "... components"],
-    loc: Float[Tensor, "... components"],
-    scale: Float[Tensor, "... components"],
-    weights: Float[Tensor, "... components"],
-) -> Float[Tensor, "..."]:
-    """The quantile of a probability in (0, 1/2]: Newton's method on the logarithm, kept in a bracket.
-
-    Elements leave the computation as they converge: most after 4 to 8 steps, steplike mixtures after 50.
-    """
-    probability, df, loc, scale, weights = torch.broadcast_tensors(
-        probability[..., None], df, loc, scale, weights
-    )
-    mixture = [p.reshape(-1, p.shape[-1]) for p in (df, loc, scale, weights)]
-    wanted = probability[..., 0].flatten()
-    search = _bracket(wanted, *mixture)
-    result = search.x.clone()
-    places = torch.arange(len(wanted), device=wanted.device)
-    while len(places):
-        search, finished = _search_step(search, wanted, mixture)
-        result[places] = search.x
-        going = ~finished
-        search = _Search(*(value[going] for value in search))
-        places, wanted, mixture = places[going], wanted[going], [p[going] for p in mixture]
-    return result.reshape(probability.shape[:-1])
-
-
-class _Search(NamedTuple):
-    """Where a root is looked for; float64 [elements]."""
-
-    x: Tensor
-    low: Tensor
-    high: Tensor
-    error: Tensor  # size of the last error that a Newton step was taken from, else infinity
-
-
-def _search_step(
-    search: _Search, probability: Float[Tensor, " elements"], mixture: list[Tensor]
-) -> tuple[_Search, Bool[Tensor, " elements"]]:
-    """One step, and which elements are finished.
-
-    A Newton step that leaves the bracket, or follows one that did not halve the error, gives way to
-    bisection, which halves the number of floats in the bracket: at most 64 times.
-    """
-    x, low, high, before = search
-    below, density = mixture_tail(x, *mixture)
-    error = (below / probability).log()
-    low, high = torch.where(error < 0, x, low), torch.where(error < 0, high, x)
-    step = error * below / density
-    newton, middle = x - step, _middle(low, high)
-    inside = (newton > low) & (newton < high)
-    converging = inside & (error.abs() <= 0.5 * before)
-    settled = (error.abs() <= 1e-12) | (step.abs() <= 2e-16 * x.abs()) | error.isnan()
-    last = torch.where(inside, newton, x)
-    x = torch.where(settled, last, torch.where(converging, newton, middle))
-    error = torch.where(converging, error.abs(), math.inf)
-    return _Search(x, low, high, error), settled | (middle == low) | (middle == high)
-
-
-def _bracket(
-    probability: Float[Tensor, " elements"],
-    df: Float[Tensor, "elements components"],
-    loc: Float[Tensor, "elements components"],
-    scale: Float[Tensor, "elements components"],
-    weights: Float[Tensor, "elements components"],
-) -> _Search:
-    """A value below the quantile, one above it, and a guess.
-
-    P(T > t) <= (1 + t^2 / df)^(-df/2) / 2 bounds every component, and no quantile below the median lies
-    above the largest median. The guess replaces Hill's variable by the normal quantile.
-    """
-    extreme = -2 * (2 * probability[:, None]).log()
-    normal = torch.special.ndtri(probability)[:, None].square()
-    lowest = loc - scale * (df * torch.expm1(extreme / df)).sqrt()
-    likely = loc - scale * (df * torch.expm1(normal / (df - 0.5).clamp(min=0.5))).sqrt()
-    low, high = lowest.amin(-1).clamp(min=-_HIGHEST_FLOAT64), loc.amax(-1)
-    guess = (weights * likely).sum(-1).clamp(low, high)
-    return _Search(guess, low, high, torch.full_like(guess, math.inf))
-
-
-def _middle(low: Float[Tensor, "..."], high: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
-    """The float64 with as many floats between it and `low` as between it and `high`."""
-    first, second = _ordinal(low.view(torch.int64)), _ordinal(high.view(torch.int64))
-    return _ordinal((first & second) + ((first ^ second) >> 1)).view(torch.float64)
-
-
-def _ordinal(bits: Int[Tensor, "..."]) -> Int[Tensor, "..."]:
-    """The bits of a float64 as an integer in the order of the floats, and back."""
-    return torch.where(bits < 0, _LOWEST_INT64 - bits, bits)
