@@ -19,9 +19,7 @@ values = np.array([[float(row[name] or "nan") for row in rows] for name in names
 history, actual = values[:, :-HORIZON], values[:, -HORIZON:]
 
 forecaster = TotoForecaster(Toto.from_pretrained("toto-nano"))
-forecast = forecaster.forecast(
-    MaskedTimeseries.from_array(history), HORIZON, num_samples=256, samples_per_batch=256, seed=0
-)
+forecast = forecaster.forecast(MaskedTimeseries.from_array(history), HORIZON, num_samples=256, seed=0)
 
 median = forecast.median[0].numpy()
 low, high = forecast.quantile([0.1, 0.9])[:, 0].numpy()

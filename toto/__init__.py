@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from toto.errors import CheckpointError, ConfigError, InputError, MissingExtraError, TotoError
     from toto.inference.forecast import Forecast
     from toto.inference.forecaster import TotoForecaster
+    from toto.inference.memory import MemoryEstimate, estimate_memory
     from toto.kernels import kernel_report
     from toto.model.config import TotoConfig
     from toto.model.toto import Toto
@@ -23,11 +24,13 @@ _HOMES = {
     "Forecast": "toto.inference.forecast",
     "InputError": "toto.errors",
     "MaskedTimeseries": "toto.data.masked_timeseries",
+    "MemoryEstimate": "toto.inference.memory",
     "MissingExtraError": "toto.errors",
     "Toto": "toto.model.toto",
     "TotoConfig": "toto.model.config",
     "TotoError": "toto.errors",
     "TotoForecaster": "toto.inference.forecaster",
+    "estimate_memory": "toto.inference.memory",
     "kernel_report": "toto.kernels",
 }
 
@@ -37,12 +40,14 @@ __all__ = [
     "Forecast",
     "InputError",
     "MaskedTimeseries",
+    "MemoryEstimate",
     "MissingExtraError",
     "Toto",
     "TotoConfig",
     "TotoError",
     "TotoForecaster",
     "__version__",
+    "estimate_memory",
     "kernel_report",
 ]
 

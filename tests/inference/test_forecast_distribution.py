@@ -9,6 +9,7 @@ import torch
 
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.inference.forecast_distribution import ForecastDistribution
+from toto.inference.memory import estimate_memory
 
 LEVELS = [0.01, 0.1, 0.5, 0.9, 0.99]
 
@@ -200,6 +201,13 @@ def test_copies_files_and_devices_keep_the_distribution(tiny):
     assert repr(result.distribution) == (
         "ForecastDistribution([batch, variates, horizon] = [1, 2, 20], components = [3, 18])"
     )
+
+
+def test_a_kept_distribution_takes_the_memory_that_is_estimated_for_it(tiny):
+    sizes = {"context_length": 40, "prediction_length": 20, "num_variates": 2, "num_samples": 6}
+    kept, plain = (estimate_memory(tiny, **sizes, keep_distribution=keep).results for keep in (True, False))
+    _, later = forecast(tiny, series(1, 2, 40)).distribution.mixtures
+    assert kept - plain == sum(p.nbytes for p in (later.df, later.loc, later.scale, later.logits))
 
 
 def test_the_mean_path_alone_has_no_distribution_to_keep(tiny):

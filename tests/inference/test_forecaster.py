@@ -539,3 +539,14 @@ def test_covariates_that_do_not_fit_are_errors(tiny):
         forecast(tiny, values, exogenous=1, future_exogenous_variables=future[..., :19])
     with pytest.raises(InputError, match="must be known at every step"):
         forecast(tiny, values, exogenous=1, future_exogenous_variables=future / 0)
+
+
+def test_a_warmup_makes_what_is_made_once_and_says_how_long_it_took(make_tiny):
+    toto = make_tiny(dropout=0.0).float()
+    forecaster = TotoForecaster(toto)
+    assert forecaster.warmup() > 0
+    assert forecaster.warmup(20, 3, 2, None) > 0
+    with pytest.raises(InputError, match="num_variates must be a whole number of at least 1, got 0"):
+        forecaster.warmup(num_variates=0)
+    with pytest.raises(InputError, match="context_length must be a whole number of at least 1, got -1"):
+        forecaster.warmup(-1)

@@ -27,7 +27,6 @@ from toto.model.toto import Toto
 log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
-ROWS_PER_BATCH = 1024  # variates x paths decoded together: bounds memory, and changes no result
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,6 @@ def forecast_each(
                     one.masked_timeseries(settings.context),
                     settings.horizon,
                     settings.samples,
-                    samples_per_batch=max(1, ROWS_PER_BATCH // len(one.values)),
                     seed=series_seed(one, settings),
                     progress=progress.within_series,
                 )
