@@ -20,7 +20,8 @@ ALLOWED = {
     "data": {"errors"},
     "inference": {"errors", "kernels", "model", "data"},
     "training": {"errors", "kernels", "model", "data", "inference"},
-    "cli": {"errors", "kernels", "model", "data", "inference", "training"},
+    "evaluation": {"errors", "kernels", "model", "data", "inference"},
+    "cli": {"errors", "kernels", "model", "data", "inference", "training", "evaluation"},
 }
 
 # third-party packages with one home
@@ -28,13 +29,16 @@ HOMES = {
     "huggingface_hub": {"model/checkpoint.py"},
     "pandas": {"data/frame.py", "data/csv.py", "data/table.py"},  # the data room; tables only as types
     "matplotlib": {"inference/plot.py"},
-    "gluonts": {"inference/gluonts_predictor.py"},
+    "gluonts": {"inference/gluonts_predictor.py", "evaluation/gift_eval_tasks.py"},
+    "gift_eval": {"evaluation/gift_eval_tasks.py"},
+    "statsforecast": {"evaluation/statistical.py"},
     "xformers": {"kernels/softmax_attention.py"},
     "flash_attn": {"kernels/softmax_attention.py"},
 }
 
 LIGHT = [
     "gluonts",
+    "statsforecast",
     "pandas",
     "scipy",
     "lightning",

@@ -1,0 +1,131 @@
+"""Command line: `python -m toto.evaluation.gift_eval --data DIR --model toto-nano`."""
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+
+from toto.errors import InputError, TotoError
+from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
+from toto.evaluation.evaluate import Result, evaluate
+from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, local_tasks, official_tasks
+from toto.evaluation.published import published_scores
+from toto.evaluation.report import (
+    TextTable,
+    check_output,
+    geometric_mean_relative,
+    progress_bar,
+    write_results,
+)
+
+COMPARED = ("mase", "crps")
+PUBLISHED = ("Seasonal_Naive", "Chronos-Bolt-base", "Toto-1.0", "Toto-2.0-22m")  # columns of the table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = build_parser().parse_args(arguments)
+    try:
+        run(options)
+    except TotoError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m toto.evaluation.gift_eval",
+        description="Score a model on tasks of GIFT-Eval, relative to a baseline, beside published scores.",
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of local files (docs/evaluation.md lists them)")
+    source.add_argument("--official", action="store_true", help="read by the package gift_eval")
+    tasks = f"dataset/frequency/term, any of {', '.join(LOCAL_TASKS)} (default: all of them)"
+    parser.add_argument("--tasks", nargs="+", metavar="TASK", default=LOCAL_TASKS, help=tasks)
+    parser.add_argument("--baseline", default="seasonal-naive", help="what scores are relative to")
+    add_options(parser)
+    return parser
+
+
+def run(options: argparse.Namespace) -> None:
+    """Evaluate the tasks one by one, print a row for each when it is done, and write the results."""
+    if options.out:
+        check_output(options.out)
+    tasks = official_tasks(options.tasks) if options.official else local_tasks(options.data, options.tasks)
+    settings = chosen_settings(options)
+    baseline = make_forecaster(replace(settings, model=options.baseline, context=None), options.device)
+    forecaster = make_forecaster(settings, options.device)
+    table = _Table(options.model)
+    for task in tasks:
+        with progress_bar(task.name) as progress:
+            result = evaluate(task, forecaster, progress=progress)
+        table.add(result, evaluate(task, baseline))
+    if options.out:
+        write_results([*table.results, *table.references], options.out)
+    table.end()
+    print(f"MASE/CRPS; baseline: {options.baseline}; the last row: geometric means relative to it.")
+    print(table.results[-1].measurement)
+
+
+_Scores = dict[str, dict[str, dict[str, float]]]  # by column, metric and task
+
+
+class _Table:
+    """Scores of the model, of the baseline, and published ones, a row for each task."""
+
+    def __init__(self, model: str) -> None:
+        self.results: list[Result] = []
+        self.references: list[Result] = []
+        published = {name: {m: published_scores(m)[name] for m in COMPARED} for name in PUBLISHED}
+        ours: _Scores = {name: {m: {} for m in COMPARED} for name in (model[-20:], "baseline")}
+        self._columns = ours | published
+        widths = {name: max(13, len(name)) for name in self._columns}
+        self._table = TextTable({"task": 22, "cover 80/95": 11, "s/100": 6, **widths})
+
+    def add(self, result: Result, reference: Result) -> None:
+        """Print the row of a task."""
+        self.results.append(result)
+        self.references.append(reference)
+        task = result.measurement.task
+        for scores, new in zip(self._columns.values(), (result, reference), strict=False):
+            for metric in COMPARED:
+                scores[metric][task] = new.scores[metric]
+        pairs = [_pair([scores[m].get(task) for m in COMPARED]) for scores in self._columns.values()]
+        self._table.row(task, _coverage([result]), f"{result.seconds_per_100:.2f}", *pairs)
+
+    def end(self) -> None:
+        """Print the geometric means relative to the baseline, and the seconds per 100 of all forecasts."""
+        num_forecasts = sum(result.num_forecasts for result in self.results)
+        seconds = 100 * sum(result.seconds for result in self.results) / num_forecasts
+        baseline = self._columns["baseline"]
+        pairs = [
+            _pair([_relative(scores[m], baseline[m]) for m in COMPARED]) for scores in self._columns.values()
+        ]
+        name = f"mean of {len(self.results)}, relative"
+        self._table.row(name, _coverage(self.results), f"{seconds:.2f}", *pairs)
+
+
+def _relative(scores: Mapping[str, float], baseline: Mapping[str, float]) -> float | None:
+    """The geometric mean relative to the baseline; None where that is undefined."""
+    try:
+        return geometric_mean_relative(scores, baseline)
+    except InputError:
+        return None
+
+
+def _coverage(results: Sequence[Result]) -> str:
+    means = [fmean(result.scores[name] for result in results) for name in ("coverage_80", "coverage_95")]
+    return f"{means[0]:.3f}/{means[1]:.3f}"
+
+
+def _pair(numbers: Sequence[float | None]) -> str:
+    mase, crps = numbers
+    return "" if mase is None or crps is None else f"{mase:.3f}/{crps:.4f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
