@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from toto.kernels import kept
+from toto.kernels import forget, kept
 
 
 class Count:
@@ -37,6 +37,8 @@ CHANGES = {
     "a step of an optimiser": optimiser_step,
     "a change in place": lambda w: w.detach().mul_(3),
     "a change through .data": lambda w: w.data.add_(1),
+    "a change of all columns but the first": lambda w: w.data[:, 1:].mul_(0.5),
+    "a change of all rows but the first": lambda w: w.data[1:].mul_(0.5),
     "other data": lambda w: setattr(w, "data", w.data + 1),
     "another dtype": lambda w: setattr(w, "data", w.data.double()),
 }
@@ -82,3 +84,19 @@ def test_a_value_goes_with_its_weight():
     del weight
     gc.collect()
     assert value() is None
+
+
+def test_a_weight_of_any_strides_is_watched():
+    weight, double = nn.Parameter(torch.randn(70, 40).t()), Count()
+    kept("double", (weight,), double)
+    weight.data[1:].mul_(0.5)
+    torch.testing.assert_close(kept("double", (weight,), double), 2 * weight.detach())
+
+
+def test_what_is_forgotten_is_computed_anew():
+    weight, double = nn.Parameter(torch.randn(3, 4)), Count()
+    kept("double", (weight,), double)
+    forget([weight])
+    forget([weight])
+    kept("double", (weight,), double)
+    assert double.times == 2

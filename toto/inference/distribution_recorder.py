@@ -49,7 +49,8 @@ class DistributionRecorder:
     def _keep_first(self, prediction: TotoOutput) -> None:
         loc, scale = (t[:, : self.num_targets, 0, -1:].clone() for t in prediction[1:])
         self.scaled_space = loc, scale
-        self.first = [p[:, :, 0] for p in self._parameters(prediction)]
+        loc, scale = (t[:, :, :1] for t in prediction[1:])  # all paths have the same prediction still
+        self.first = [p[:, :, 0] for p in self._parameters(prediction._replace(loc=loc, scale=scale))]
 
     def _keep_later(self, prediction: TotoOutput, start: int, first_path: int) -> None:
         parameters = self._parameters(prediction)

@@ -1,7 +1,8 @@
 """Functions that run through `torch.compile` where a compiler is there."""
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -15,24 +16,36 @@ class Compiled:
     """A function of tensors, compiled at its first call for any length of their first axis above 1.
 
     A compiler would take a length of 1 for a case of its own; the function itself runs then, and
-    also where compiling fails, for lack of a compiler say, after one line in the log. Options are those
-    of `torch.compile`.
+    also where compiling has failed. Made by `compile_together`.
     """
 
-    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+    def __init__(self, function: Callable[..., Any], compiles: threading.Event, **options: Any) -> None:
         self.function = function
-        self.compiled: Callable[..., Any] | None = torch.compile(function, **options)
+        self.compiles = compiles
+        self.compiled = torch.compile(function, **options)
 
     def __call__(self, *arguments: Any) -> Any:
         """The result of the function."""
         tensors = [leaf for leaf in pytree.tree_leaves(arguments) if isinstance(leaf, Tensor)]
-        if self.compiled is None or any(len(tensor) == 1 for tensor in tensors):
+        if not self.compiles.is_set() or any(len(tensor) == 1 for tensor in tensors):
             return self.function(*arguments)
         for tensor in tensors:
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
         try:
             return self.compiled(*arguments)
         except torch._dynamo.exc.TorchDynamoException as error:
-            logger.warning("cannot compile, going on without: %s", str(error).strip().partition("\n")[0])
-            self.compiled = None
+            self.compiles.clear()
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            logger.warning("cannot compile, going on without: %s", " ".join(lines[:2]))
             return self.function(*arguments)
+
+
+def compile_together(functions: Iterable[Callable[..., Any]], **options: Any) -> list[Compiled]:
+    """The functions, compiled; options are those of `torch.compile`.
+
+    Where one of them cannot be compiled, for lack of a compiler say, one line is logged and all of
+    them run uncompiled from then on.
+    """
+    compiles = threading.Event()
+    compiles.set()
+    return [Compiled(function, compiles, **options) for function in functions]

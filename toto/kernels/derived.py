@@ -1,6 +1,6 @@
 """What is computed from weights once and kept until the weights change."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import torch
@@ -9,7 +9,7 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 Derived = TypeVar("Derived")
 
-_NUM_SAMPLED = 32  # elements of each weight that are compared to notice a change behind PyTorch's back
+_NUM_SAMPLED = 8  # rows, and columns, whose crossings are compared to notice a change behind PyTorch's back
 _derived: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # first weight -> purpose -> what is kept
 
 
@@ -26,6 +26,12 @@ def kept(purpose: str, weights: tuple[Tensor, ...], compute: Callable[..., Deriv
         with torch.no_grad():
             entry = by_purpose[purpose] = (_Fingerprint(weights), compute(*weights))
     return entry[1]
+
+
+def forget(weights: Iterable[Tensor]) -> None:
+    """Drop all that is kept of these weights."""
+    for weight in weights:
+        _derived.pop(weight, None)
 
 
 class _Fingerprint:
@@ -53,6 +59,5 @@ def _state(weight: Tensor) -> tuple[int, int, torch.dtype, torch.Size]:
 
 
 def _sampled(weight: Tensor) -> Tensor:
-    """A view of a few elements, spread over the weight."""
-    flat = weight.detach().view(-1)
-    return flat[:: max(1, flat.numel() // _NUM_SAMPLED)]
+    """A view of a grid of elements, spread over the weight, whatever its strides."""
+    return weight.detach()[tuple(slice(None, None, -(-size // _NUM_SAMPLED)) for size in weight.shape)]

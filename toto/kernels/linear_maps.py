@@ -34,7 +34,7 @@ def linear(
 def gated_linear(
     x: Float[Tensor, "*batch features"],
     weight: Float[Tensor, "two_hidden features"],
-    bias: Float[Tensor, " two_hidden"],
+    bias: Float[Tensor, " two_hidden"] | None = None,
 ) -> Float[Tensor, "*batch hidden"]:
     """swiglu(linear(x, weight, bias)); blocked, neither half is written before it is gated."""
     if not _has_blocked_product(x, weight):
@@ -84,9 +84,9 @@ def _blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return product.view(*x.shape[:-1], -1)
 
 
-def _blocked_gated_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _blocked_gated_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     blocked_gate, blocked_up = kept("blocked halves", (weight,), _block_halves)
-    gate_bias, up_bias = bias.chunk(2)
+    gate_bias, up_bias = (None, None) if bias is None else bias.chunk(2)
     flat = _flat(x)
     gate = torch.ops.mkldnn._linear_pointwise(flat, blocked_gate, gate_bias, "swish", [], "")
     gated = torch.ops.mkldnn._linear_pointwise.binary(flat, gate, blocked_up, up_bias, "mul")
@@ -95,7 +95,7 @@ def _blocked_gated_linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 _operations = torch.library.Library("toto", "DEF")  # a compiler does not look into these
 _operations.define("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
-_operations.define("gated_linear(Tensor x, Tensor weight, Tensor bias) -> Tensor")
+_operations.define("gated_linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor")
 _operations.impl("linear", _blocked_linear, "CPU")
 _operations.impl("gated_linear", _blocked_gated_linear, "CPU")
 
@@ -106,7 +106,7 @@ def _linear_shape(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 @torch.library.register_fake("toto::gated_linear")
-def _gated_linear_shape(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _gated_linear_shape(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     return x.new_empty(*x.shape[:-1], weight.shape[0] // 2)
 
 

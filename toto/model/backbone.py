@@ -1,12 +1,13 @@
 """The model: series in, a distribution of what comes after every patch out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
+from toto import kernels
 from toto.errors import InputError
 from toto.model.cache import KVCache
 from toto.model.config import TotoConfig
@@ -60,6 +61,12 @@ class TotoBackbone(nn.Module):
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.unembed.weight.device
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "TotoBackbone":
+        """Move or cast, and drop what was derived from the weights as they were."""
+        moved: TotoBackbone = super()._apply(fn, recurse)
+        kernels.forget(self.parameters())
+        return moved
 
     @property
     def num_prepended_tokens(self) -> int:

@@ -49,8 +49,20 @@ class FeedForward(nn.Sequential):
     def forward(self, input: Float[Tensor, "*batch embed_dim"]) -> Float[Tensor, "*batch embed_dim"]:
         """Expand, gate, contract; expansion and gate in one operation unless watched or replaced."""
         expand, gate, contract, dropout = self
-        if type(expand) is Linear and not (expand._forward_hooks or expand._forward_pre_hooks):
+        plain = type(gate) is SwiGLU and not _is_changed(expand) and not _is_changed(gate)
+        if type(expand) is Linear and plain:
             hidden = kernels.gated_linear(input.to(expand.weight.dtype), expand.weight, expand.bias)
         else:  # an adapter, a quantised map, an observer
             hidden = gate(expand(input))
         return dropout(contract(hidden))
+
+
+def _is_changed(module: nn.Module) -> bool:
+    """Whether a module has hooks or a forward of its own."""
+    hooks = (
+        module._forward_hooks,
+        module._forward_pre_hooks,
+        module._backward_hooks,
+        module._backward_pre_hooks,
+    )
+    return "forward" in module.__dict__ or any(hooks)

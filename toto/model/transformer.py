@@ -99,7 +99,7 @@ class Transformer(nn.Module):
         left out of modes that include them: each part would overwrite what the last one returned.
         """
         mode = _WITHOUT_CUDA_GRAPHS.get(mode, mode) if mode else None
-        self.blocks = Blocks(*(kernels.Compiled(block, mode=mode, **options) for block in _PLAIN))
+        self.blocks = Blocks(*kernels.compile_together(_PLAIN, mode=mode, **options))
 
     def forward(
         self,
