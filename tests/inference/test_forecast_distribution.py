@@ -211,6 +211,8 @@ def test_a_kept_distribution_takes_the_memory_that_is_estimated_for_it(tiny):
 
 
 def test_the_mean_path_alone_has_no_distribution_to_keep(tiny):
+    with pytest.raises(InputError, match="variance_reduction needs sample paths: pass num_samples"):
+        TotoForecaster(tiny).forecast(MaskedTimeseries.from_array([[1.0, 2.0]]), 8, variance_reduction=True)
     with pytest.raises(InputError, match="keep_distribution needs sample paths: pass num_samples"):
         forecast(tiny, series(1, 2, 40), num_samples=None, seed=None)
 

@@ -183,13 +183,13 @@ def test_paths_are_decoded_in_equal_parts_of_what_is_fast(tiny):
 def test_paths_within_one_patch_are_drawn_at_once_unless_memory_forbids(tiny):
     one = demand(tiny, horizon=8, samples=100_000)
     assert one.paths_at_once(None, 2**40) == 100_000
-    assert one.paths_at_once(None, 10 * one.estimate(1).step) == 10
+    assert one.paths_at_once(None, one.estimate(10).working + 8) == 10
     assert one.paths_at_once(None, 0) == 1
 
 
 def test_a_small_budget_makes_small_parts(tiny):
-    of_two = demand(tiny).estimate(2)
-    assert demand(tiny).paths_at_once(None, of_two.own_cache + of_two.step) == 2
+    assert demand(tiny).paths_at_once(None, demand(tiny).estimate(2).working + 1024) == 2
+    assert demand(tiny).paths_at_once(None, demand(tiny).estimate(2).working - 1024) == 1
     assert demand(tiny, samples=4).series_at_once(100, None, 2**40) == 100  # 5 tokens of context each
     assert demand(tiny, samples=4).series_at_once(1000, None, 2**40) == 100
     assert demand(tiny, samples=256).series_at_once(100, None, 2**40) == 2

@@ -135,17 +135,15 @@ class TotoForecaster:
             horizon,
             -(-horizon // self.model.config.patch_size),
             use_kv_cache,
+            num_samples=None if num_samples is None else count("num_samples", num_samples),
+            samples_per_batch=count_or_auto("samples_per_batch", samples_per_batch),
+            seed=0 if num_samples is None and seed is None else _resolve_seed(seed, generator),
+            words=sobol_bits if variance_reduction else random_bits,
+            keep_distribution=keep_distribution,
         )
-        if num_samples is not None:
-            request = request._replace(
-                num_samples=count("num_samples", num_samples),
-                samples_per_batch=count_or_auto("samples_per_batch", samples_per_batch),
-                seed=_resolve_seed(seed, generator),
-                words=sobol_bits if variance_reduction else random_bits,
-                keep_distribution=keep_distribution,
-            )
-        elif keep_distribution:
-            raise InputError("keep_distribution needs sample paths: pass num_samples")
+        if num_samples is None and (keep_distribution or variance_reduction):
+            option = "keep_distribution" if keep_distribution else "variance_reduction"
+            raise InputError(f"{option} needs sample paths: pass num_samples")
         as_list = many.is_list(inputs)
         if as_list:
             batches = many.as_batches_of_one(inputs, known, series_ids, self.model, horizon)

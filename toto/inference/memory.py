@@ -158,7 +158,8 @@ class Demand:
         """Paths to decode at once, in equal parts; without a limit, what is fast and fits the budget."""
         if at_most is None:
             one = self.estimate(1)
-            at_most = budget // (one.own_cache + one.step)
+            for_paths = (budget - _LIBRARIES) / _BETWEEN_BLOCKS - one.prefill - one.shared_cache - one.results
+            at_most = int(for_paths) // (one.own_cache + one.step)
             if self._appended:  # else no path runs through the layers
                 at_most = min(at_most, self._tokens_at_once // (self.num_rows * self._step_tokens))
         return equal_part(self.num_samples or 1, max(1, at_most))
