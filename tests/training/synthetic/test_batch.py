@@ -5,7 +5,6 @@ from toto.errors import InputError
 from toto.training.synthetic import sample_batch
 from toto.training.synthetic.batch import LONGEST_DELAY, relate_groups, sample_groups
 from toto.training.synthetic.draws import standardise
-from toto.training.synthetic.multivariate import RELATIONS, delayed_copies, parts_and_sum, relate
 from toto.training.synthetic.observation import drop_stretches, rescale, start_offsets
 
 
@@ -26,6 +25,14 @@ def test_a_batch_is_finite_and_zero_where_nothing_was_observed():
     assert np.isfinite(batch.series).all()
     assert not batch.series[~batch.observed].any()
     assert 0.02 < (~batch.observed).mean() < 0.4
+
+
+@pytest.mark.parametrize("length", [64, 1000, 8192])
+@pytest.mark.parametrize("num_variates", [1, 5])
+def test_a_batch_may_be_a_single_row_of_any_length(length, num_variates):
+    batch = sample_batch(rng(), num_variates, length, num_variates=num_variates, grouped_share=1.0)
+    assert batch.series.shape == (1, num_variates, length)
+    assert np.isfinite(batch.series).all()
 
 
 def test_scales_cover_many_decades():
@@ -53,36 +60,6 @@ def test_single_variates_are_not_mixed_with_others():
     series = rng().standard_normal((1, 3, 200), dtype=np.float32)
     related = relate_groups(rng(), series, np.array([[0, 1, 1]]))
     np.testing.assert_array_equal(related[0, 0], series[0, 0, LONGEST_DELAY:])
-
-
-@pytest.mark.parametrize("name", RELATIONS)
-def test_every_relation_keeps_the_shape_and_is_finite(name):
-    members = standardise(rng().standard_normal((5, 300), dtype=np.float32))
-    related = RELATIONS[name][0](rng(), members, 64)
-    assert related.shape == (5, 236)
-    assert np.isfinite(related).all()
-
-
-def test_a_delayed_copy_correlates_with_its_leader_at_some_delay():
-    members = standardise(rng().standard_normal((2, 2064), dtype=np.float32))
-    copies = delayed_copies(rng(3), members, 64)
-    best = max(abs(np.corrcoef(copies[1][200:2000], members[0][264 - d : 2064 - d])[0, 1]) for d in range(65))
-    assert best > 0.6
-
-
-def test_the_sum_is_a_combination_of_its_parts():
-    series = parts_and_sum(rng(), standardise(rng().standard_normal((4, 300), dtype=np.float32)), 64)
-    _, residual, _, _ = np.linalg.lstsq(series[:-1].T, series[-1], rcond=None)
-    assert residual.sum() < 1e-6 * (series[-1] ** 2).sum()
-
-
-def test_related_groups_correlate_more_than_independent_series():
-    strongest = []
-    for seed in range(60):
-        members = standardise(rng(seed).standard_normal((4, 564), dtype=np.float32))
-        correlation = np.abs(np.corrcoef(relate(rng(seed), members, 64)))
-        strongest.append(np.sort(correlation[np.triu_indices(4, 1)])[-1])
-    assert np.mean(np.array(strongest) > 0.3) > 0.4
 
 
 def test_rescaled_series_keep_their_shape():

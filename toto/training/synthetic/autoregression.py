@@ -11,12 +11,12 @@ import numpy as np
 from toto.training.synthetic.draws import Column, Series, fill_by_choice, log_uniform, normal, steps, uniform
 
 
-def filter_first_order(series: np.ndarray, coefficient: np.ndarray) -> np.ndarray:
-    """y[t] = coefficient y[t-1] + series[t] from y[-1] = 0; real or complex, in place.
+def filter_first_order(series: np.ndarray, coefficient: np.ndarray, lag: int = 1) -> np.ndarray:
+    """y[t] = coefficient y[t - lag] + series[t], 0 before the start; real or complex, in place.
 
     `series` is [series, time] and `coefficient` [series, 1], of modulus below 1.
     """
-    distance, power = 1, coefficient
+    distance, power = lag, coefficient
     while distance < series.shape[1] and float(np.abs(power).max(initial=0.0)) > 1e-6:
         series[:, distance:] += power * series[:, :-distance]
         distance, power = 2 * distance, power * power
@@ -78,6 +78,15 @@ def long_memory(rng: np.random.Generator, num_series: int, length: int) -> Serie
     return np.ascontiguousarray(series / series.std(axis=1, keepdims=True), dtype=np.float32)
 
 
+def price(rng: np.random.Generator, num_series: int, length: int) -> Series:
+    """A random walk of the logarithm with quiet and wild stretches, around 1; mean-reverting in half."""
+    log_size = uniform(rng, num_series, 0.2, 1.0) * ornstein_uhlenbeck(rng, num_series, length)
+    changes = np.exp(log_size) * normal(rng, num_series, length)
+    reversion = np.exp(-uniform(rng, num_series, -20.0, 20.0).clip(min=1e-3) / np.float32(length))
+    walk = filter_first_order(changes, reversion) / np.float32(np.sqrt(length))
+    return np.exp(uniform(rng, num_series, 0.05, 0.8) * walk)
+
+
 def any_autoregression(rng: np.random.Generator, num_series: int, length: int) -> Series:
     """One of the processes of this file per series."""
     choices = [
@@ -87,5 +96,6 @@ def any_autoregression(rng: np.random.Generator, num_series: int, length: int) -
         (smooth_walk, 1.0),
         (stochastic_cycle, 1.5),
         (long_memory, 2.0),
+        (price, 0.7),
     ]
     return fill_by_choice(rng, num_series, length, choices)

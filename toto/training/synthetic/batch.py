@@ -6,7 +6,9 @@ import numpy as np
 from jaxtyping import Bool, Float32, Int64
 
 from toto.errors import InputError
+from toto.training.synthetic.artefacts import record
 from toto.training.synthetic.catalogue import any_series
+from toto.training.synthetic.distortion import distort
 from toto.training.synthetic.draws import standardise
 from toto.training.synthetic.multivariate import relate
 from toto.training.synthetic.observation import drop_stretches, rescale, start_offsets
@@ -76,9 +78,10 @@ def sample_batch(
         raise InputError(f"length must be at least two patches of {patch_size} steps, got {length}")
     num_rows = num_series // num_variates
     ids = sample_groups(rng, num_rows, num_variates, grouped_share)
-    base = standardise(any_series(rng, num_series, length + LONGEST_DELAY))
-    series = relate_groups(rng, base.reshape(num_rows, num_variates, -1), ids)
-    series = rescale(rng, series.reshape(num_series, length)).reshape(num_rows, num_variates, length)
+    base = distort(rng, standardise(any_series(rng, num_series, length + LONGEST_DELAY)))
+    related = relate_groups(rng, base.reshape(num_rows, num_variates, -1), ids)
+    recorded = record(rng, standardise(related.reshape(num_series, length)))
+    series = rescale(rng, recorded).reshape(num_rows, num_variates, length)
     observed = np.arange(length) >= start_offsets(rng, num_rows, length, patch_size)[:, None, None]
     observed = np.repeat(observed, num_variates, axis=1)
     drop_stretches(rng, observed.reshape(num_series, length), missing_share)

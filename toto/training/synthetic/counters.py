@@ -3,7 +3,17 @@
 import numpy as np
 
 from toto.training.synthetic.autoregression import ornstein_uhlenbeck
-from toto.training.synthetic.draws import Series, fill_by_choice, log_uniform, normal, steps, uniform
+from toto.training.synthetic.calendar import calendar
+from toto.training.synthetic.draws import (
+    Series,
+    fill_by_choice,
+    log_uniform,
+    normal,
+    sign,
+    standardise,
+    steps,
+    uniform,
+)
 from toto.training.synthetic.events import impulses
 
 
@@ -22,11 +32,12 @@ def counter(rng: np.random.Generator, num_series: int, length: int) -> Series:
 
 
 def sawtooth(rng: np.random.Generator, num_series: int, length: int) -> Series:
-    """A steady climb and a sudden fall, again and again, every 8 steps to half a series: a leak."""
+    """A steady climb and a sudden fall, or the reverse, every 8 steps to half a series: a leak, a battery."""
     period = log_uniform(rng, num_series, 8.0, max(length / 2, 9.0))
     phase = steps(length) / period + uniform(rng, num_series, 0.0, 1.0)
-    shape = np.mod(phase, 1.0) ** log_uniform(rng, num_series, 0.5, 2.0)
-    return shape + uniform(rng, num_series, 0.0, 0.1) * normal(rng, num_series, length)
+    shape = (phase - np.floor(phase)) ** log_uniform(rng, num_series, 0.5, 2.0)
+    noisy = shape + uniform(rng, num_series, 0.0, 0.1) * normal(rng, num_series, length)
+    return sign(rng, num_series) * noisy
 
 
 def irregular_sawtooth(rng: np.random.Generator, num_series: int, length: int) -> Series:
@@ -37,7 +48,14 @@ def irregular_sawtooth(rng: np.random.Generator, num_series: int, length: int) -
     return since_last(falls, line.astype(np.float32))
 
 
+def tally(rng: np.random.Generator, num_series: int, length: int) -> Series:
+    """The number of rare events so far: a staircase with steps of 1, more of them by day than by night."""
+    season = np.exp(uniform(rng, num_series, 0.0, 1.0) * standardise(calendar(rng, num_series, length)))
+    rate = log_uniform(rng, num_series, 3.0 / length, 0.5)
+    return np.cumsum(impulses(rng, rate * season, length), axis=1)
+
+
 def any_counter(rng: np.random.Generator, num_series: int, length: int) -> Series:
     """One of the kinds of this file per series."""
-    choices = [(counter, 2.0), (sawtooth, 2.0), (irregular_sawtooth, 1.0)]
+    choices = [(counter, 2.0), (sawtooth, 2.0), (irregular_sawtooth, 1.0), (tally, 1.0)]
     return fill_by_choice(rng, num_series, length, choices)

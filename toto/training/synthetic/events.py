@@ -1,13 +1,16 @@
 """What happens at single times: level shifts, spikes, bursts that die away, jobs that switch on and off."""
 
 import numpy as np
+from jaxtyping import Float32
 
 from toto.training.synthetic.autoregression import filter_first_order
-from toto.training.synthetic.draws import Column, Series, fill_by_choice, log_uniform, normal
+from toto.training.synthetic.draws import Series, fill_by_choice, log_uniform, normal
+
+Rate = Float32[np.ndarray, "series #time"]
 
 
-def impulses(rng: np.random.Generator, rate: Column, length: int) -> Series:
-    """0 almost everywhere; 1 with probability `rate` per step."""
+def impulses(rng: np.random.Generator, rate: Rate, length: int) -> Series:
+    """0 almost everywhere; 1 with probability `rate`, one per series or one per step."""
     return (rng.random((len(rate), length), dtype=np.float32) < rate).astype(np.float32)
 
 
@@ -22,8 +25,8 @@ def level_shifts(rng: np.random.Generator, num_series: int, length: int) -> Seri
 def switching(rng: np.random.Generator, num_series: int, length: int) -> Series:
     """Two levels in turn, each held for a random time: a job that runs and stops."""
     rate = log_uniform(rng, num_series, 2.0, 60.0) / np.float32(length)
-    toggles = np.cumsum(impulses(rng, rate, length), axis=1)
-    return np.mod(toggles + rng.integers(0, 2, (num_series, 1)), 2.0).astype(np.float32)
+    toggles = np.cumsum(impulses(rng, rate, length), axis=1).astype(np.int32)
+    return ((toggles + rng.integers(0, 2, (num_series, 1))) % 2).astype(np.float32)
 
 
 def spikes(rng: np.random.Generator, num_series: int, length: int) -> Series:
