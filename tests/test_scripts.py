@@ -143,6 +143,20 @@ def test_the_compile_benchmark_counts_compilations(checkpoint):
     assert int(done.stdout.splitlines()[-1].split()[0]) > 0
 
 
+def test_the_quantile_benchmark_finds_mixtures_closer_than_drawn_values(script, tiny, monkeypatch, capsys):
+    benchmark = script("quantile_error")
+    case = benchmark.Case("tiny", TotoForecaster(tiny.float()), torch.randn(2, 40).cumsum(-1))
+    monkeypatch.setattr(benchmark, "cases", lambda data: [case])
+    monkeypatch.setattr(benchmark, "NUM_PATHS", (4, 8))
+    monkeypatch.setattr(benchmark, "quantile_seconds", lambda: 0.5)
+    benchmark.main(["--repeats", "2", "--reference", "64", "--threads", "1"])
+    shown = capsys.readouterr().out
+    assert shown.endswith("0.500 s\n")
+    by_way = {cells[3]: cells for cells in (line.split("|")[1:] for line in shown.splitlines()[10:14])}
+    drawn, mixture = (float(cells[5]) for way, cells in by_way.items() if "reduced" not in way)
+    assert mixture < 0.5 * drawn
+
+
 def table_cells(text: str) -> list[str]:
     """The cells of the last line of the last table in a text."""
     last = [line for line in text.splitlines() if line.startswith("|")][-1]
