@@ -21,9 +21,8 @@ def test_the_documented_mixture_is_the_one_trained_on():
 
 
 def test_the_documented_relations_are_those_of_groups():
-    rows = re.findall(
-        r"^\| ([a-z ]+?)(?:: [a-z ]+| of a chain of queues)? \| (\.\d+) \|$", TEXT, flags=re.MULTILINE
-    )
+    row = r"^\| ([a-z ]+?)(?:: [a-z ]+| of a chain of queues)? \| (\.\d+) \|$"
+    rows = re.findall(row, TEXT, flags=re.MULTILINE)
     assert {name: float(share) for name, share in rows} == {
         name: share for name, (_, share) in RELATIONS.items()
     }

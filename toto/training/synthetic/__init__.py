@@ -2,5 +2,6 @@
 
 from toto.training.synthetic.batch import SyntheticBatch, sample_batch
 from toto.training.synthetic.catalogue import CATALOGUE, any_series
+from toto.training.synthetic.stream import stream
 
-__all__ = ["CATALOGUE", "SyntheticBatch", "any_series", "sample_batch"]
+__all__ = ["CATALOGUE", "SyntheticBatch", "any_series", "sample_batch", "stream"]
