@@ -56,6 +56,21 @@ def test_hours_are_sums_of_quarters_and_means_of_five_minutes(gift_eval_folder):
     np.testing.assert_allclose(means[:, 2], minutes[:, 24:36].mean(axis=1))
 
 
+def test_validation_windows_end_where_those_of_the_test_begin(gift_eval_folder):
+    names = ["ett1/15T/short", "bizitobs_l2c/H/short", "m4_hourly/H/short"]
+    tasks = (local_tasks(gift_eval_folder, names, split) for split in ("test", "validation"))
+    for test, validation in zip(*tasks, strict=True):
+        assert validation.name == f"{test.name} (validation)"
+        assert (validation.horizon, validation.num_windows) == (test.horizon, test.num_windows)
+        for whole, seen, origins in zip(test.series, validation.series, test.origins, strict=True):
+            np.testing.assert_array_equal(seen, whole[:, : origins[0]])
+
+
+def test_an_unknown_split_is_an_error(tmp_path):
+    with pytest.raises(InputError, match="split must be one of test, validation, got 'train'"):
+        local_tasks(tmp_path, split="train")
+
+
 def test_m4_files_that_differ_are_an_error(gift_eval_folder):
     (gift_eval_folder / "m4" / "Test" / "Hourly-test.csv").write_text('"V1"\n"H9","1"\n')
     with pytest.raises(InputError, match="the training and the test file name different series"):

@@ -30,6 +30,20 @@ def test_attention_follows_the_mask():
     torch.testing.assert_close(kernels.attention(q, k, v, allowed=allowed), plain_attention(q, k, v, allowed))
 
 
+@pytest.mark.parametrize("masked", [True, False])
+def test_attention_that_trains_in_half_precision_is_the_same_function(masked):
+    """Products of its own instead of the fused kernel: values and gradients, to the rounding of bfloat16."""
+    allowed = ((heads(2, 1, 5, 5, seed=4) > 0) | torch.eye(5, dtype=torch.bool)) if masked else None
+    results = []
+    for dtype in (torch.float64, torch.bfloat16):
+        q, k, v = (heads(2, 3, 5, 4, seed=s, dtype=dtype).requires_grad_() for s in range(3))
+        out = kernels.attention(q, k, v, allowed, causal=not masked)
+        out.square().sum().backward()
+        results.append([out, q.grad, k.grad, v.grad])
+    for exact, half in zip(*results, strict=True):
+        torch.testing.assert_close(half.double(), exact, rtol=0.05, atol=0.05)
+
+
 def test_a_single_key_is_its_value():
     q, k, v = heads(2, 3, 4, 4), heads(2, 3, 1, 4, seed=1), heads(2, 3, 1, 4, seed=2)
     torch.testing.assert_close(kernels.attention(q, k, v), v.expand(-1, -1, 4, -1))

@@ -70,10 +70,13 @@ def test_the_same_run_gives_the_same_weights(tmp_path):
     assert not torch.equal(first["model.unembed.weight"], other["model.unembed.weight"])
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(tmp_path, monkeypatch, dropout):
+@pytest.mark.parametrize(("dropout", "optimiser"), [(0.0, "adamw"), (0.2, "adamw"), (0.0, "muon")])
+def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(
+    tmp_path, monkeypatch, dropout, optimiser
+):
+    model = dataclasses.replace(MODEL, dropout=dropout)
     config = dataclasses.replace(
-        CONFIG, model=dataclasses.replace(MODEL, dropout=dropout), num_workers=1, checkpoint_minutes=1e-9
+        CONFIG, model=model, optimiser=optimiser, num_workers=1, checkpoint_minutes=1e-9
     )
     whole = pretrain(config, tmp_path / "whole")
 
@@ -97,6 +100,12 @@ def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(tmp_path,
         for name in ("whole", "killed")
     ]
     assert steps[0] == steps[1]
+
+
+def test_series_made_by_other_processes_are_the_same(tmp_path):
+    alone = pretrain(CONFIG, tmp_path / "alone")
+    fed = pretrain(CONFIG, tmp_path / "fed", generator_processes=1)
+    assert_equal_weights(weights_of(alone.folder), weights_of(fed.folder))
 
 
 def test_a_finished_run_that_is_started_again_does_nothing_more(tmp_path):
@@ -217,6 +226,6 @@ def test_a_folder_with_another_run_is_refused(tmp_path):
 
 def test_a_damaged_checkpoint_names_itself(tmp_path):
     pretrain(CONFIG, tmp_path)
-    (newest(tmp_path) / "optimiser.pt").write_bytes(b"nothing of use")
+    (newest(tmp_path) / "optimisers.pt").write_bytes(b"nothing of use")
     with pytest.raises(CheckpointError, match=r"step-00000006 cannot be resumed .* delete it to go on"):
         pretrain(dataclasses.replace(CONFIG, num_steps=8), tmp_path)

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
@@ -10,7 +10,7 @@ from statistics import fmean
 from toto.errors import InputError, TotoError
 from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
 from toto.evaluation.evaluate import Result, evaluate
-from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, local_tasks, official_tasks
+from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, SPLITS, local_tasks, official_tasks
 from toto.evaluation.published import published_scores
 from toto.evaluation.report import (
     TextTable,
@@ -19,6 +19,7 @@ from toto.evaluation.report import (
     progress_bar,
     write_results,
 )
+from toto.evaluation.task import Task
 
 COMPARED = ("mase", "crps")
 PUBLISHED = ("Seasonal_Naive", "Chronos-Bolt-base", "Toto-1.0", "Toto-2.0-22m")  # columns of the table
@@ -47,6 +48,8 @@ def build_parser() -> argparse.ArgumentParser:
     tasks = f"dataset/frequency/term, any of {', '.join(LOCAL_TASKS)} (default: all of them)"
     parser.add_argument("--tasks", nargs="+", metavar="TASK", default=LOCAL_TASKS, help=tasks)
     parser.add_argument("--baseline", default="seasonal-naive", help="what scores are relative to")
+    split = "validation: the windows before those of the test, for choosing between models (local files)"
+    parser.add_argument("--split", choices=SPLITS, default="test", help=split)
     add_options(parser)
     return parser
 
@@ -55,7 +58,7 @@ def run(options: argparse.Namespace) -> None:
     """Evaluate the tasks one by one, print a row for each when it is done, and write the results."""
     if options.out:
         check_output(options.out)
-    tasks = official_tasks(options.tasks) if options.official else local_tasks(options.data, options.tasks)
+    tasks = _tasks(options)
     settings = chosen_settings(options)
     baseline = make_forecaster(replace(settings, model=options.baseline, context=None), options.device)
     forecaster = make_forecaster(settings, options.device)
@@ -72,6 +75,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 _Scores = dict[str, dict[str, dict[str, float]]]  # by column, metric and task
+
+
+def _tasks(options: argparse.Namespace) -> Iterator[Task]:
+    if not options.official:
+        return local_tasks(options.data, options.tasks, options.split)
+    if options.split != "test":
+        raise InputError(f"split must be test with official, got {options.split}: use local files")
+    return official_tasks(options.tasks)
 
 
 class _Table:

@@ -16,6 +16,7 @@ from toto.errors import InputError, TotoError
 from toto.evaluation.files import find_file, read_rows, read_tsf, read_wide
 from toto.evaluation.task import AnySeries, Task, last_windows
 
+SPLITS = ("test", "validation")
 TERMS = {"short": 1, "medium": 10, "long": 15}
 
 _FLAGS = ("Unable to connect to SAP", "Approval system not available")  # columns of L2C that are no KPIs
@@ -80,7 +81,7 @@ _DATASETS = {
 LOCAL_TASKS = tuple(f"{name}/{term}" for name, dataset in _DATASETS.items() for term in dataset.terms)
 
 
-def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS) -> Iterator[Task]:
+def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS, split: str = "test") -> Iterator[Task]:
     """Tasks from local files.
 
     Args:
@@ -88,14 +89,27 @@ def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS) -> Iterator[Ta
             m4/Test/Hourly-test.csv, monash_small/us_births_dataset/us_births_dataset.tsf; each may be
             gzip, with `.gz` behind its name. Those of the named tasks suffice.
         names: out of `LOCAL_TASKS`.
+        split: "test", or "validation": as many windows that end where those of the test begin, for choices
+            that must not see the test.
 
     Raises:
-        InputError: a task that is not known, at once; a missing or damaged file, when its task is reached.
+        InputError: a task or split that is not known, at once; a missing or damaged file, when its task is
+            reached.
     """
     unknown = [name for name in names if name not in LOCAL_TASKS]
     if unknown or not names:
         raise InputError(f"tasks must be among {', '.join(LOCAL_TASKS)}, got {', '.join(unknown) or 'none'}")
-    return _read_tasks(folder, names)
+    if split not in SPLITS:
+        raise InputError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
+    tasks = _read_tasks(folder, names)
+    return tasks if split == "test" else map(_before, tasks)
+
+
+def _before(task: Task) -> Task:
+    """The task of the windows before those of `task`, with nothing from there on."""
+    num_windows = len(task.origins[0])
+    series = [values[:, : origins[0]] for values, origins in zip(task.series, task.origins, strict=True)]
+    return last_windows(f"{task.name} (validation)", series, task.horizon, task.seasonality, num_windows)
 
 
 def _read_tasks(folder: Path, names: Sequence[str]) -> Iterator[Task]:

@@ -41,9 +41,26 @@ def attention(
             return accelerated
     if query.shape[2] == 1:
         causal = False  # the last query sees every key
+    if _fused_is_slow(query):
+        return _unfused(query, key, value, allowed, causal)
     if causal and query.shape[2] != key.shape[2]:
         allowed, causal = _last_queries_mask(query, key), False
     return F.scaled_dot_product_attention(query, key, value, attn_mask=allowed, is_causal=causal)
+
+
+def _fused_is_slow(query: Tensor) -> bool:
+    """Gradients in half precision on a CPU: those of the fused kernel take five times as long."""
+    half = query.dtype in (torch.bfloat16, torch.float16)
+    return half and query.requires_grad and query.device.type == "cpu"
+
+
+def _unfused(query: Tensor, key: Tensor, value: Tensor, allowed: Tensor | None, causal: bool) -> Tensor:
+    if causal:
+        allowed = _last_queries_mask(query, key)
+    scores = torch.matmul(query * query.shape[-1] ** -0.5, key.transpose(-1, -2))
+    if allowed is not None:
+        scores = scores.masked_fill(~allowed, float("-inf"))
+    return torch.matmul(scores.softmax(-1, dtype=torch.float32).to(value), value)
 
 
 def branched_attention(

@@ -3,10 +3,10 @@
     OUT/run.json                      the configuration of the run
     OUT/loss.csv                      one line per logged step
     OUT/step-00001200/model/          averaged weights in float32, loadable by `Toto.from_pretrained`
-    OUT/step-00001200/weights.safetensors, optimiser.pt, state.json
+    OUT/step-00001200/weights.safetensors, optimisers.pt, state.json
 
 A checkpoint is written under another name and then renamed, so that a run killed at any time
-finds the one before it. The optimiser's state is read with `weights_only=True`: nothing is unpickled.
+finds the one before it. The optimisers' state is read with `weights_only=True`: nothing is unpickled.
 """
 
 import json
@@ -20,10 +20,11 @@ from safetensors.torch import load_file, save_file
 
 from toto.errors import CheckpointError
 from toto.model.toto import Toto
+from toto.training.optimiser import Optimisers
 
 MODEL_FOLDER = "model"
 WEIGHTS_FILE = "weights.safetensors"
-OPTIMISER_FILE = "optimiser.pt"
+OPTIMISERS_FILE = "optimisers.pt"
 STATE_FILE = "state.json"
 NUM_KEPT = 2
 
@@ -37,9 +38,7 @@ class RunState:
     tokens: int = 0
 
 
-def save_checkpoint(
-    out: Path, state: RunState, model: Toto, averaged: Toto, optimiser: torch.optim.Optimizer
-) -> Path:
+def save_checkpoint(out: Path, state: RunState, model: Toto, averaged: Toto, optimisers: Optimisers) -> Path:
     """Write one checkpoint and delete all but the newest few; returns its folder."""
     folder = out / f"step-{state.step:08d}"
     unfinished = out / f"unfinished-{state.step:08d}"
@@ -48,7 +47,7 @@ def save_checkpoint(
     averaged.save_pretrained(unfinished / MODEL_FOLDER)
     weights = {name: w.detach().cpu().contiguous() for name, w in model.state_dict().items()}
     save_file(weights, unfinished / WEIGHTS_FILE)
-    torch.save(optimiser.state_dict(), unfinished / OPTIMISER_FILE)
+    torch.save(optimisers.state_dicts(), unfinished / OPTIMISERS_FILE)
     (unfinished / STATE_FILE).write_text(json.dumps(asdict(state)) + "\n")
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(unfinished, folder)
@@ -62,8 +61,8 @@ def list_checkpoints(out: Path) -> list[Path]:
     return sorted(out.glob("step-*"))
 
 
-def load_checkpoint(folder: Path, model: Toto, averaged: Toto, optimiser: torch.optim.Optimizer) -> RunState:
-    """Put a checkpoint into the model, its average and the optimiser; returns how far the run was.
+def load_checkpoint(folder: Path, model: Toto, averaged: Toto, optimisers: Optimisers) -> RunState:
+    """Put a checkpoint into the model, its average and the optimisers; returns how far the run was.
 
     Raises:
         CheckpointError: a file is missing or damaged, or the weights are of another model.
@@ -71,10 +70,10 @@ def load_checkpoint(folder: Path, model: Toto, averaged: Toto, optimiser: torch.
     try:
         state = RunState(**json.loads((folder / STATE_FILE).read_text()))
         weights = load_file(folder / WEIGHTS_FILE)
-        optimiser_state = torch.load(folder / OPTIMISER_FILE, weights_only=True, map_location=model.device)
+        states = torch.load(folder / OPTIMISERS_FILE, weights_only=True, map_location=model.device)
         model.load_state_dict(weights)
         averaged.load_state_dict(load_file(folder / MODEL_FOLDER / "model.safetensors"))
-        optimiser.load_state_dict(optimiser_state)
+        optimisers.load_state_dicts(states)
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise CheckpointError(

@@ -12,6 +12,7 @@ from toto.errors import ConfigError
 from toto.model.config import TotoConfig
 
 PRECISIONS = ("float32", "bfloat16")
+OPTIMISERS = ("adamw", "muon")
 
 NANO = TotoConfig(
     patch_size=32,
@@ -56,6 +57,7 @@ class PretrainConfig:
     grouped_share: float | int = 0.35
     missing_share: float | int = 0.08
     # optimiser
+    optimiser: str = "adamw"
     learning_rate: float | int = 2e-3
     warmup_steps: int = 300
     decay_share: float | int = 0.3
@@ -120,6 +122,8 @@ class PretrainConfig:
             raise ConfigError(f"ema_decay and beta2 must be below 1, got {self.ema_decay} and {self.beta2}")
         if self.num_workers > 1 and self.model.dropout > 0:
             raise ConfigError("dropout needs num_workers = 1: threads would share one random state")
+        if self.optimiser not in OPTIMISERS:
+            raise ConfigError(f"optimiser must be one of {', '.join(OPTIMISERS)}, got {self.optimiser!r}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision must be one of {', '.join(PRECISIONS)}, got {self.precision!r}")
 

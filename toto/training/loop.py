@@ -1,14 +1,14 @@
 """The pretraining loop: one model, one optimiser, one stream of batches, until the budget is spent."""
 
 import copy
+import functools
 import json
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -20,7 +20,9 @@ from toto.training.config import PretrainConfig
 from toto.training.gradients import GradientWorkers
 from toto.training.loss import Loss, pretraining_loss
 from toto.training.loss_log import LossLog
+from toto.training.optimiser import Optimisers
 from toto.training.schedule import learning_rate_factor
+from toto.training.synthetic.stream import stream
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class PretrainResult:
 
 
 class Run:
-    """What changes from step to step: weights, their average, the optimiser, the step number."""
+    """What changes from step to step: weights, their average, the optimisers, the step number."""
 
     def __init__(self, config: PretrainConfig, out: Path, device: torch.device) -> None:
         self.config = config
@@ -47,12 +49,12 @@ class Run:
         torch.manual_seed(config.seed)
         self.model = Toto.from_config(config.model).to(device).train()
         self.averaged = copy.deepcopy(self.model).requires_grad_(False)
-        self.optimiser = make_optimiser(self.model, config)
+        self.optimisers = Optimisers(self.model, config)
         self.workers = GradientWorkers(config.num_workers)
         self.state = RunState()
         found = list_checkpoints(out)
         if found:
-            self.state = load_checkpoint(found[-1], self.model, self.averaged, self.optimiser)
+            self.state = load_checkpoint(found[-1], self.model, self.averaged, self.optimisers)
             logger.info("resumed at step %d from %s", self.state.step, found[-1])
 
     def progress(self) -> float:
@@ -60,6 +62,13 @@ class Run:
         steps = self.state.step / self.config.num_steps if self.config.num_steps else 0.0
         minutes = self.state.seconds / 60 / self.config.minutes if self.config.minutes else 0.0
         return max(steps, minutes)
+
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        factor = learning_rate_factor(
+            self.state.step, self.progress(), self.config.warmup_steps, self.config.decay_share
+        )
+        return self.config.learning_rate * factor
 
     def step(self, batch: Batch) -> tuple[Loss, float]:
         """Train on one batch; returns its loss and the norm of the gradient before clipping.
@@ -69,14 +78,11 @@ class Run:
         step, config = self.state.step, self.config
         # dropout must not depend on where a run was resumed
         torch.manual_seed(config.seed * 1_000_003 + step)
-        rate = learning_rate_factor(step, self.progress(), config.warmup_steps, config.decay_share)
-        for group in self.optimiser.param_groups:
-            group["lr"] = config.learning_rate * rate
         parameters = list(self.model.parameters())
         loss = self.workers(self.loss, parameters, batch.to(self.model.device))
         norm = float(torch.nn.utils.clip_grad_norm_(parameters, config.gradient_clip))
         if math.isfinite(norm):
-            self.optimiser.step()
+            self.optimisers.step(self.learning_rate())
             self._average()
         else:
             logger.warning("step %d skipped: the gradient is not finite", step)
@@ -92,7 +98,7 @@ class Run:
 
     def save(self) -> None:
         """Write a checkpoint of this step."""
-        save_checkpoint(self.out, self.state, self.model, self.averaged, self.optimiser)
+        save_checkpoint(self.out, self.state, self.model, self.averaged, self.optimisers)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -101,28 +107,20 @@ class Run:
         torch._foreach_lerp_(list(self.averaged.parameters()), list(self.model.parameters()), 1.0 - decay)
 
 
-def make_optimiser(model: Toto, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW with weight decay on matrices only, not on biases and norms."""
-    parameters = list(model.parameters())
-    groups: list[dict[str, Any]] = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, config.beta2), fused=True)
-
-
 def pretrain(
     config: PretrainConfig,
     out: Path,
     *,
     device: str | torch.device = "cpu",
+    generator_processes: int = 0,
     progress: Progress | None = None,
 ) -> PretrainResult:
     """Train from random weights, or from the newest checkpoint in `out`, until the budget is spent.
 
     Writes `run.json`, `loss.csv` and checkpoints to `out` as it goes and the result to `out/final`, in
-    bfloat16. `progress(share, state, loss)` is called at every logged step. The global random states
-    of the CPU and of `device` are left as they were.
+    bfloat16. The series are made by `generator_processes` other processes, or between the steps where that
+    is 0; they are the same. `progress(share, state, loss)` is called at every logged step. The global random
+    states of the CPU and of `device` are left as they were.
 
     Raises:
         ConfigError: `out` holds a run of another configuration.
@@ -134,7 +132,8 @@ def pretrain(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = Run(config, out, device)
         try:
-            _train(run, progress)
+            make = functools.partial(batch_of_step, config)
+            _train(run, stream(make, run.state.step, num_processes=generator_processes), progress)
         finally:
             run.workers.close()
     run.save()
@@ -143,11 +142,11 @@ def pretrain(
     return PretrainResult(folder, run.state)
 
 
-def _train(run: Run, progress: Progress | None) -> None:
+def _train(run: Run, batches: Iterator[Batch], progress: Progress | None) -> None:
     log = LossLog(run.out / "loss.csv", run.state.step)
     saved_at = before = time.perf_counter()
     while run.progress() < 1.0:
-        batch = batch_of_step(run.config, run.state.step)
+        batch = next(batches)
         loss, norm = run.step(batch)
         now = time.perf_counter()
         tokens = batch.series.numel() // run.config.model.stride
@@ -160,7 +159,7 @@ def _train(run: Run, progress: Progress | None) -> None:
         before = now
         log.add(loss, norm)
         if run.state.step % run.config.log_every == 0:
-            mean_loss = log.write(run.state, run.optimiser.param_groups[0]["lr"])
+            mean_loss = log.write(run.state, run.learning_rate())
             if progress is not None:
                 progress(run.progress(), run.state, mean_loss)
         if now - saved_at > 60 * run.config.checkpoint_minutes:

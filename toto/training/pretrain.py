@@ -9,7 +9,7 @@ import torch
 
 from toto.errors import TotoError
 from toto.training.checkpoints import RunState
-from toto.training.config import NANO, PRECISIONS, PretrainConfig, read_json
+from toto.training.config import NANO, OPTIMISERS, PRECISIONS, PretrainConfig, read_json
 from toto.training.loop import pretrain
 
 _MODEL_OPTIONS = ("patch_size", "embed_dim", "num_layers", "num_heads", "mlp_hidden_dim")
@@ -17,6 +17,7 @@ _RUN_OPTIONS = (
     "minutes",
     "seed",
     "tokens_per_step",
+    "optimiser",
     "learning_rate",
     "precision",
     "num_workers",
@@ -34,7 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         config = read_config(options)
-        result = pretrain(config, options.out, device=options.device, progress=report)
+        result = pretrain(
+            config,
+            options.out,
+            device=options.device,
+            generator_processes=options.generator_processes,
+            progress=report,
+        )
     except TotoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -57,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--minutes", type=float, help="stop after this much training time (no limit given: 40)")
     add("--seed", type=int, help="of the weights and the series")
     add("--tokens-per-step", type=int, help="patches in one batch")
+    add("--optimiser", choices=OPTIMISERS, help="of the matrices inside the layers")
     add("--learning-rate", type=float, help="peak of the schedule")
     add("--precision", choices=PRECISIONS, help="bfloat16: matrix products of the layers in half precision")
     add("--checkpoint-minutes", type=float, help="training time between checkpoints")
@@ -65,6 +73,7 @@ def build_parser() -> argparse.ArgumentParser:
         add(f"--{name.replace('_', '-')}", type=int, help=f"of the model (toto-nano: {getattr(NANO, name)})")
     add("--device", default="cpu", help="cpu, cuda, ...")
     add("--num-workers", type=int, help="threads that share a batch (on a GPU: 1)")
+    add("--generator-processes", type=int, default=0, help="processes that make series (0: none)")
     add("--threads", type=int, default=1, help="threads of PyTorch outside the workers")
     return parser
 
