@@ -13,9 +13,10 @@ from toto.training import loop
 from toto.training.batches import batch_of_step
 from toto.training.checkpoints import list_checkpoints
 from toto.training.config import PretrainConfig
+from toto.training.csv_log import read_csv
 from toto.training.gradients import GradientWorkers
 from toto.training.loop import Run, pretrain
-from toto.training.loss_log import COLUMNS, LossLog
+from toto.training.loss_log import COLUMNS
 
 MODEL = TotoConfig(
     patch_size=8,
@@ -59,7 +60,7 @@ def newest(out):
 def test_training_lowers_the_loss(tmp_path):
     config = dataclasses.replace(CONFIG, num_steps=60, log_every=10)
     pretrain(config, tmp_path)
-    losses = [float(row["loss"]) for row in LossLog.read(tmp_path / "loss.csv")]
+    losses = [float(row["loss"]) for row in read_csv(tmp_path / "loss.csv")]
     assert losses[-1] < losses[0] - 0.2
 
 
@@ -96,7 +97,7 @@ def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(
         weights_of(newest(tmp_path / "whole") / "model"), weights_of(newest(tmp_path / "killed") / "model")
     )
     steps = [
-        [(row["step"], row["loss"]) for row in LossLog.read(tmp_path / name / "loss.csv")]
+        [(row["step"], row["loss"]) for row in read_csv(tmp_path / name / "loss.csv")]
         for name in ("whole", "killed")
     ]
     assert steps[0] == steps[1]
@@ -118,7 +119,7 @@ def test_a_longer_budget_goes_on_from_the_end(tmp_path):
     pretrain(CONFIG, tmp_path)
     longer = pretrain(dataclasses.replace(CONFIG, num_steps=8), tmp_path)
     assert longer.state.step == 8
-    assert [int(row["step"]) for row in LossLog.read(tmp_path / "loss.csv")] == [2, 4, 6, 8]
+    assert [int(row["step"]) for row in read_csv(tmp_path / "loss.csv")] == [2, 4, 6, 8]
 
 
 def test_a_time_budget_ends_a_run(tmp_path):
@@ -206,7 +207,7 @@ def test_progress_is_reported_at_every_logged_step(tmp_path):
     seen = []
     pretrain(CONFIG, tmp_path, progress=lambda share, state, loss: seen.append((share, state.step, loss)))
     assert [(round(share, 3), step) for share, step, _ in seen] == [(0.333, 2), (0.667, 4), (1.0, 6)]
-    rows = LossLog.read(tmp_path / "loss.csv")
+    rows = read_csv(tmp_path / "loss.csv")
     assert tuple(rows[0]) == COLUMNS
     assert [float(row["loss"]) for row in rows] == pytest.approx([loss for _, _, loss in seen], rel=1e-5)
 

@@ -2,6 +2,8 @@
 
     OUT/run.json                      the configuration of the run
     OUT/loss.csv                      one line per logged step
+    OUT/held_out.csv                  the loss on series that no step trains on
+    OUT/snapshots/step-00001000/      averaged weights in bfloat16, if asked for
     OUT/step-00001200/model/          averaged weights in float32, loadable by `Toto.from_pretrained`
     OUT/step-00001200/weights.safetensors, optimisers.pt, state.json
 

@@ -14,6 +14,8 @@ from toto.model.config import TotoConfig
 PRECISIONS = ("float32", "bfloat16")
 OPTIMISERS = ("adamw", "muon")
 
+_CHANGEABLE = {"num_steps", "minutes", "checkpoint_minutes", "log_every", "validate_every", "snapshot_every"}
+
 NANO = TotoConfig(
     patch_size=32,
     stride=32,
@@ -39,6 +41,8 @@ class PretrainConfig:
     such limit. Limited by steps alone, a run that was stopped and resumed equals an uninterrupted one.
     Every step trains on `tokens_per_step` patches of one context length, drawn by `context_shares`; they
     are split among `num_workers` threads, whose number therefore belongs to the run.
+    Every `validate_every` steps the averaged weights are held against series that no step trains on; every
+    `snapshot_every` steps they are kept for good.
 
     Raises:
         ConfigError: a value that describes no run.
@@ -70,6 +74,8 @@ class PretrainConfig:
     # checkpoints
     checkpoint_minutes: float | int = 2.0
     log_every: int = 20
+    validate_every: int = 200
+    snapshot_every: int | None = None
 
     def __post_init__(self) -> None:
         """Check everything."""
@@ -86,6 +92,9 @@ class PretrainConfig:
             _above("minutes", self.minutes, 0)
         _above("checkpoint_minutes", self.checkpoint_minutes, 0)
         _at_least("log_every", self.log_every, 1)
+        _at_least("validate_every", self.validate_every, 1)
+        if self.snapshot_every is not None:
+            _at_least("snapshot_every", self.snapshot_every, 1)
         _at_least("seed", self.seed, 0)
 
     def _check_series(self) -> None:
@@ -158,10 +167,9 @@ class PretrainConfig:
         return cls.from_dict(read_json(path))
 
     def differences(self, other: "PretrainConfig") -> list[str]:
-        """Names of the fields, other than the budget, in which two runs differ."""
+        """Names of the fields, other than the budget and what is recorded, in which two runs differ."""
         mine, theirs = (json.loads(json.dumps(config.to_dict())) for config in (self, other))
-        budget = {"num_steps", "minutes", "checkpoint_minutes", "log_every"}
-        return sorted(name for name in mine if name not in budget and mine[name] != theirs[name])
+        return sorted(name for name in mine if name not in _CHANGEABLE and mine[name] != theirs[name])
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from toto.model.toto import Toto
 from toto.training.batches import Batch, batch_of_step
 from toto.training.checkpoints import RunState, list_checkpoints, load_checkpoint, save_checkpoint
 from toto.training.config import PretrainConfig
+from toto.training.csv_log import CsvLog
 from toto.training.gradients import GradientWorkers
+from toto.training.held_out import COLUMNS as HELD_OUT_COLUMNS
+from toto.training.held_out import held_out_batches, held_out_loss
 from toto.training.loss import Loss, pretraining_loss
 from toto.training.loss_log import LossLog
 from toto.training.optimiser import Optimisers
@@ -27,6 +30,9 @@ from toto.training.synthetic.stream import stream
 logger = logging.getLogger(__name__)
 
 RUN_FILE = "run.json"
+LOSS_FILE = "loss.csv"
+HELD_OUT_FILE = "held_out.csv"
+SNAPSHOTS = "snapshots"
 FINAL_FOLDER = "final"
 
 Progress = Callable[[float, RunState, float], None]
@@ -100,6 +106,11 @@ class Run:
         """Write a checkpoint of this step."""
         save_checkpoint(self.out, self.state, self.model, self.averaged, self.optimisers)
 
+    def snapshot(self) -> None:
+        """Keep the averaged weights of this step, in bfloat16."""
+        folder = self.out / SNAPSHOTS / f"step-{self.state.step:08d}"
+        self.averaged.save_pretrained(folder, dtype=torch.bfloat16)
+
     @torch.no_grad()
     def _average(self) -> None:
         # the average follows the weights closely at first, when they move fast
@@ -117,10 +128,10 @@ def pretrain(
 ) -> PretrainResult:
     """Train from random weights, or from the newest checkpoint in `out`, until the budget is spent.
 
-    Writes `run.json`, `loss.csv` and checkpoints to `out` as it goes and the result to `out/final`, in
-    bfloat16. The series are made by `generator_processes` other processes, or between the steps where that
-    is 0; they are the same. `progress(share, state, loss)` is called at every logged step. The global random
-    states of the CPU and of `device` are left as they were.
+    Writes `run.json`, `loss.csv`, `held_out.csv` and checkpoints to `out` as it goes, the result to
+    `out/final` in bfloat16. The series are made by `generator_processes` other processes, or between the
+    steps where that is 0; they are the same. `progress(share, state, loss)` is called at every logged step.
+    The global random states of the CPU and of `device` are left as they were.
 
     Raises:
         ConfigError: `out` holds a run of another configuration.
@@ -143,7 +154,8 @@ def pretrain(
 
 
 def _train(run: Run, batches: Iterator[Batch], progress: Progress | None) -> None:
-    log = LossLog(run.out / "loss.csv", run.state.step)
+    log = LossLog(run.out / LOSS_FILE, run.state.step)
+    held_out = HeldOutLog(run)
     saved_at = before = time.perf_counter()
     while run.progress() < 1.0:
         batch = next(batches)
@@ -162,9 +174,27 @@ def _train(run: Run, batches: Iterator[Batch], progress: Progress | None) -> Non
             mean_loss = log.write(run.state, run.learning_rate())
             if progress is not None:
                 progress(run.progress(), run.state, mean_loss)
+        if run.state.step % run.config.validate_every == 0:
+            held_out.write()
+        if run.config.snapshot_every and run.state.step % run.config.snapshot_every == 0:
+            run.snapshot()
         if now - saved_at > 60 * run.config.checkpoint_minutes:
             run.save()
             saved_at = time.perf_counter()
+
+
+class HeldOutLog:
+    """The loss of the averaged weights on series that no step trains on, as a CSV file."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._batches = held_out_batches(run.config)
+        self._log = CsvLog(run.out / HELD_OUT_FILE, HELD_OUT_COLUMNS, run.state.step)
+
+    def write(self) -> None:
+        """Append the losses of this step."""
+        loss, state = held_out_loss(self._run.averaged, self._batches), self._run.state
+        self._log.write(state.step, state.tokens, state.seconds, *(float(x) for x in loss[:3]))
 
 
 def _claim_folder(config: PretrainConfig, out: Path) -> None:

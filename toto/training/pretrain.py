@@ -23,6 +23,8 @@ _RUN_OPTIONS = (
     "num_workers",
     "checkpoint_minutes",
     "log_every",
+    "validate_every",
+    "snapshot_every",
 )
 
 
@@ -69,6 +71,12 @@ def build_parser() -> argparse.ArgumentParser:
     add("--precision", choices=PRECISIONS, help="bfloat16: matrix products of the layers in half precision")
     add("--checkpoint-minutes", type=float, help="training time between checkpoints")
     add("--log-every", type=int, help="steps between lines of loss.csv")
+    add("--validate-every", type=int, help="steps between lines of held_out.csv")
+    add(
+        "--snapshot-every",
+        type=int,
+        help="steps between weights that are kept for good, in snapshots/",
+    )
     for name in _MODEL_OPTIONS:
         add(f"--{name.replace('_', '-')}", type=int, help=f"of the model (toto-nano: {getattr(NANO, name)})")
     add("--device", default="cpu", help="cpu, cuda, ...")
