@@ -27,9 +27,20 @@ ALLOWED = {
 # third-party packages with one home
 HOMES = {
     "huggingface_hub": {"model/checkpoint.py"},
-    "pandas": {"data/frame.py", "data/csv.py", "data/table.py"},  # the data room; tables only as types
-    "matplotlib": {"inference/plot.py"},
-    "gluonts": {"inference/gluonts_predictor.py", "evaluation/gift_eval_tasks.py"},
+    # the data room; tables and periods only as types
+    "pandas": {
+        "data/frame.py",
+        "data/csv.py",
+        "data/table.py",
+        "inference/gluonts_forecast.py",
+        "inference/gluonts_items.py",
+    },
+    "matplotlib": {"inference/plot.py", "training/curves.py"},
+    "gluonts": {
+        "inference/gluonts_predictor.py",
+        "inference/gluonts_forecast.py",
+        "evaluation/gift_eval_tasks.py",
+    },
     "gift_eval": {"evaluation/gift_eval_tasks.py"},
     "statsforecast": {"evaluation/statistical.py"},
     "xformers": {"kernels/softmax_attention.py"},

@@ -1,9 +1,13 @@
 import json
+import sys
 
 import pytest
 
 from toto import Toto
-from toto.training.pretrain import build_parser, main, read_config
+from toto.errors import InputError, MissingExtraError
+from toto.training.checkpoints import RunState
+from toto.training.curves import draw_curves
+from toto.training.pretrain import RECIPES, build_parser, main, read_config, reporter
 
 SMALL = [
     "--patch-size",
@@ -40,6 +44,46 @@ def test_options_stand_over_the_file_and_the_file_over_the_defaults(tmp_path):
     file.write_text(json.dumps({"seed": 3, "num_steps": 5, "weight_decay": 0.2}))
     config = config_of("--config", str(file), "--seed", "4", "--minutes", "2")
     assert (config.seed, config.num_steps, config.minutes, config.weight_decay) == (4, 5, 2.0, 0.2)
+
+
+def test_on_a_terminal_a_bar_shows_the_share_that_is_done(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with reporter() as progress:
+        progress(0.5, RunState(7, 2.0, 4000), 1.25)
+    shown = capsys.readouterr().err
+    assert "50%" in shown
+    assert "loss=1.250, patches_s=2,000, step=7" in shown
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_every_recipe_is_a_run(recipe):
+    config = config_of("--config", recipe, "--seed", "5")
+    assert config.precision == "bfloat16"
+    assert config.seed == 5
+
+
+def test_the_curves_of_a_run_are_drawn(tmp_path):
+    pytest.importorskip("matplotlib")
+    options = ["--steps", "4", "--log-every", "1", "--validate-every", "2", "--tokens-per-step", "128"]
+    shares = tmp_path / "shares.json"
+    shares.write_text('{"context_shares": {"64": 1.0}}')
+    assert main(["--out", str(tmp_path / "run"), "--config", str(shares), *options, *SMALL]) == 0
+    picture = tmp_path / "run" / "curves.png"
+    size = picture.stat().st_size
+    (tmp_path / "run" / "held_out.csv").unlink()
+    assert draw_curves(tmp_path / "run") == picture
+    assert picture.stat().st_size < size  # a curve less
+
+
+def test_a_folder_without_a_run_has_no_curves(tmp_path):
+    with pytest.raises(InputError, match=r"holds no run with a line in loss\.csv"):
+        draw_curves(tmp_path)
+
+
+def test_curves_without_matplotlib_are_an_error(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtraError, match="drawing the curves of a run needs matplotlib"):
+        draw_curves(tmp_path)
 
 
 def test_without_a_limit_a_run_takes_40_minutes():

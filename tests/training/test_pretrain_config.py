@@ -32,11 +32,13 @@ from toto.training.schedule import learning_rate_factor
         ({"context_shares": {}}, "context_shares must hold positive shares by length, got {}"),
         ({"context_shares": {512: 0.0}}, "context_shares must hold positive shares by length"),
         ({"context_shares": {"long": 1.0}}, "context_shares must have whole numbers as keys"),
-        ({"context_shares": {500: 1.0}}, "multiples of patch_size 32, at least two, got 500"),
-        ({"context_shares": {32: 1.0}}, "multiples of patch_size 32, at least two, got 32"),
+        ({"context_shares": {500: 1.0}}, "multiples of patch_size 64, at least two, got 500"),
+        ({"context_shares": {64: 1.0}}, "multiples of patch_size 64, at least two, got 64"),
+        ({"optimiser": "sgd"}, "optimiser must be one of adamw, muon, got 'sgd'"),
+        ({"snapshot_every": 0}, "snapshot_every must be at least 1, got 0"),
         (
             {"tokens_per_step": 512},
-            "must hold a row of 8 variates of 2048 steps for each of 2 workers, got 512",
+            "must hold a row of 8 variates of 4096 steps for each of 2 workers, got 512",
         ),
         ({"tokens_per_step": -512}, "for each of 2 workers, got -512"),
         ({"model": NANO.to_dict() | {"dropout": 0.1}}, "dropout needs num_workers = 1"),
@@ -49,7 +51,7 @@ def test_a_value_that_describes_no_run_is_refused(changes, message):
 
 
 def test_a_configuration_survives_json():
-    config = PretrainConfig(num_steps=10, minutes=2.5, context_shares={64: 1.0, 128: 2.0}, seed=3)
+    config = PretrainConfig(num_steps=10, minutes=2.5, context_shares={128: 1.0, 256: 2.0}, seed=3)
     assert PretrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
@@ -63,7 +65,7 @@ def test_two_runs_differ_in_what_they_train_not_in_how_long():
 
 
 def test_rows_of_a_step_are_shared_equally_by_the_workers():
-    config = PretrainConfig(num_steps=1, tokens_per_step=8 * 16 * 3, num_workers=2, context_shares={512: 1.0})
+    config = PretrainConfig(num_steps=1, tokens_per_step=8 * 8 * 3, num_workers=2, context_shares={512: 1.0})
     assert config.num_rows(512) == 2
 
 

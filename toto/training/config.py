@@ -17,8 +17,8 @@ OPTIMISERS = ("adamw", "muon")
 _CHANGEABLE = {"num_steps", "minutes", "checkpoint_minutes", "log_every", "validate_every", "snapshot_every"}
 
 NANO = TotoConfig(
-    patch_size=32,
-    stride=32,
+    patch_size=64,
+    stride=64,
     embed_dim=192,
     num_layers=4,
     num_heads=4,
@@ -55,13 +55,13 @@ class PretrainConfig:
     # series
     tokens_per_step: int = 2048
     context_shares: Mapping[int, float | int] = field(
-        default_factory=lambda: {512: 0.4, 1024: 0.4, 2048: 0.2}
+        default_factory=lambda: {512: 0.3, 1024: 0.3, 2048: 0.3, 4096: 0.1}
     )
     num_variates: int = 8
     grouped_share: float | int = 0.35
     missing_share: float | int = 0.08
     # optimiser
-    optimiser: str = "adamw"
+    optimiser: str = "muon"
     learning_rate: float | int = 2e-3
     warmup_steps: int = 300
     decay_share: float | int = 0.3

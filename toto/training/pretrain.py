@@ -3,14 +3,22 @@
 import argparse
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
+from tqdm import tqdm
 
 from toto.errors import TotoError
 from toto.training.checkpoints import RunState
 from toto.training.config import NANO, OPTIMISERS, PRECISIONS, PretrainConfig, read_json
-from toto.training.loop import pretrain
+from toto.training.curves import draw_curves
+from toto.training.loop import Progress, pretrain
+
+RECIPE_FOLDER = Path(__file__).parent / "recipes"
+RECIPES = tuple(sorted(path.stem for path in RECIPE_FOLDER.glob("*.json")))
 
 _MODEL_OPTIONS = ("patch_size", "embed_dim", "num_layers", "num_heads", "mlp_hidden_dim")
 _RUN_OPTIONS = (
@@ -37,18 +45,21 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         config = read_config(options)
-        result = pretrain(
-            config,
-            options.out,
-            device=options.device,
-            generator_processes=options.generator_processes,
-            progress=report,
-        )
+        with reporter() as progress:
+            result = pretrain(
+                config,
+                options.out,
+                device=options.device,
+                generator_processes=options.generator_processes,
+                progress=progress,
+            )
     except TotoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     size = sum(f.stat().st_size for f in result.folder.iterdir()) / 1e6
     minutes = result.state.seconds / 60
+    if find_spec("matplotlib") is not None:
+        print(f"curves: {draw_curves(options.out)}")
     print(f"{result.state.step} steps in {minutes:.1f} minutes: {result.folder} ({size:.1f} MB)")
     return 0
 
@@ -61,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--out", type=Path, required=True, help="folder for checkpoints, loss.csv and final/")
-    add("--config", type=Path, help="JSON file with fields of PretrainConfig (run.json of a run is one)")
+    add("--config", help=f"a recipe ({', '.join(RECIPES)}), or a JSON file with fields of PretrainConfig")
     add("--steps", type=int, dest="num_steps", help="stop after this many steps")
     add("--minutes", type=float, help="stop after this much training time (no limit given: 40)")
     add("--seed", type=int, help="of the weights and the series")
@@ -88,12 +99,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def read_config(options: argparse.Namespace) -> PretrainConfig:
     """The configuration file, or the defaults, with the given options put over it."""
-    values = read_json(options.config) if options.config else {}
+    values = read_json(_recipe(options.config)) if options.config else {}
     values |= {name: getattr(options, name) for name in _RUN_OPTIONS if getattr(options, name) is not None}
     sizes = {name: getattr(options, name) for name in _MODEL_OPTIONS if getattr(options, name) is not None}
     if "patch_size" in sizes:
         sizes["stride"] = sizes["patch_size"]
-    values["model"] = (values.get("model") or NANO.to_dict()) | sizes
+    values["model"] = NANO.to_dict() | values.get("model", {}) | sizes
     if options.num_steps is not None:
         values["num_steps"] = options.num_steps
     elif values.get("minutes") is None and values.get("num_steps") is None:
@@ -101,7 +112,12 @@ def read_config(options: argparse.Namespace) -> PretrainConfig:
     return PretrainConfig.from_dict(values)
 
 
-def report(share: float, state: RunState, loss: float) -> None:
+def _recipe(name: str) -> Path:
+    """The file of a recipe in the package, or the file of that name."""
+    return RECIPE_FOLDER / f"{name}.json" if name in RECIPES else Path(name)
+
+
+def print_line(share: float, state: RunState, loss: float) -> None:
     """One line per logged step."""
     minutes, rate = state.seconds / 60, state.tokens / max(state.seconds, 1e-9)
     print(
@@ -109,6 +125,22 @@ def report(share: float, state: RunState, loss: float) -> None:
         f"{rate:,.0f} patches/s",
         flush=True,
     )
+
+
+@contextmanager
+def reporter() -> Iterator[Progress]:
+    """A progress bar on a terminal, and lines elsewhere."""
+    if not sys.stderr.isatty():
+        yield print_line
+        return
+    with tqdm(total=1.0, bar_format="{percentage:3.0f}% |{bar}| {elapsed}<{remaining}{postfix}") as bar:
+
+        def move(share: float, state: RunState, loss: float) -> None:
+            rate = state.tokens / max(state.seconds, 1e-9)
+            bar.set_postfix(step=state.step, loss=f"{loss:.3f}", patches_s=f"{rate:,.0f}", refresh=False)
+            bar.update(min(share, 1.0) - bar.n)
+
+        yield move
 
 
 if __name__ == "__main__":
