@@ -83,8 +83,9 @@ def measure(
     device: str = "cpu",
     python: str | Path = sys.executable,
     samples_per_batch: int | None = None,
+    program: str = "one_forecast.py",
 ) -> Cost:
-    """One forecast in a fresh process; `samples_per_batch` None leaves it to the package.
+    """One run of a program of this folder, in a fresh process; `samples_per_batch` None: the package chooses.
 
     Raises:
         NotMeasuredError: the process failed.
@@ -95,8 +96,8 @@ def measure(
         "device": device,
         "samples_per_batch": samples_per_batch,
     }
-    program = [str(python), "-W", "ignore", str(Path(__file__).with_name("one_forecast.py"))]
-    done = subprocess.run([*program, json.dumps(request)], capture_output=True, text=True)
+    command = [str(python), "-W", "ignore", str(Path(__file__).with_name(program)), json.dumps(request)]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise NotMeasuredError(said[-1] if said else f"exit status {done.returncode}")

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from toto import Toto, TotoConfig
+from toto.model2.config import Toto2Config
+from toto.model2.toto2 import Toto2Model
 
 torch.set_num_threads(1)  # the models are tiny: a second thread only waits, for long on a busy machine
 
@@ -25,6 +27,21 @@ TINY = TotoConfig(
     output_distribution_classes=("MixtureOfStudentTsOutput",),
     spacewise_first=False,
     output_distribution_kwargs={"k_components": 3},
+)
+
+TINY2 = Toto2Config(
+    patch_size=8,
+    d_model=32,
+    num_heads=4,
+    num_layers=4,
+    layer_group_size=2,
+    num_variate_layers_per_group=1,
+    variate_layer_first=False,
+    residual_attn_ratio=5.1362,
+    attn_bias=True,
+    qk_norm=False,
+    per_dim_scale=True,
+    use_xpos=True,
 )
 
 
@@ -52,3 +69,24 @@ def make_tiny():
 def tiny(make_tiny) -> Toto:
     """A tiny random model in float64."""
     return make_tiny()
+
+
+@pytest.fixture
+def make_tiny2():
+    """A function that makes a tiny random model of the second generation in float64, always the same one."""
+
+    def make(**changes) -> Toto2Model:
+        torch.manual_seed(0)
+        model = Toto2Model(Toto2Config.from_dict(TINY2.to_dict() | changes)).double().eval()
+        with torch.no_grad():  # biases, norms and scales that are not neutral
+            for parameter in model.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+        return model
+
+    return make
+
+
+@pytest.fixture
+def tiny2(make_tiny2) -> Toto2Model:
+    """A tiny random model of the second generation in float64."""
+    return make_tiny2()

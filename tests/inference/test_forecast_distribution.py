@@ -10,6 +10,7 @@ import torch
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.inference.forecast_distribution import ForecastDistribution
 from toto.inference.memory import estimate_memory
+from toto.model.distribution import MixtureOfStudentTs
 
 LEVELS = [0.01, 0.1, 0.5, 0.9, 0.99]
 
@@ -117,6 +118,100 @@ def test_a_forecast_takes_mean_median_and_quantiles_from_its_distribution(tiny):
     for wrong in (1.5, [0.5, -0.1], "x"):
         with pytest.raises(InputError, match="q must be a level from 0 to 1, or a list of such levels, got"):
             distribution.quantile(wrong)
+    assert distribution.quantile([]).shape == (0, 1, 2, 20)
+
+
+def test_a_level_is_computed_once(tiny, monkeypatch):
+    distribution = forecast(tiny, series(1, 2, 40)).distribution
+    first = distribution.quantile([0.1, 0.5])
+    kept = first.clone()
+    first += 1  # what is returned is the caller's
+    monkeypatch.setattr(MixtureOfStudentTs, "icdf", None)
+    assert torch.equal(distribution.quantile([0.5, 0.1]).flip(0), kept)
+    assert torch.equal(distribution.median, distribution.quantile(0.5))
+
+
+def test_intervals_hold_their_coverage(tiny):
+    distribution = forecast(tiny, series(1, 2, 40)).distribution
+    low, high = distribution.interval(0.9)
+    torch.testing.assert_close(distribution.cdf(high) - distribution.cdf(low), torch.full_like(low, 0.9))
+    torch.testing.assert_close(distribution.cdf(low), distribution.sf(high))
+    for wrong in (1.5, -0.1, math.nan):
+        with pytest.raises(InputError, match="coverage must be a probability from 0 to 1, got"):
+            distribution.interval(wrong)
+
+
+def test_mean_and_variance_are_those_of_many_draws_and_of_the_density(tiny):
+    distribution = forecast(tiny, series(1, 2, 40)).distribution
+    draws = distribution.sample(20_000, seed=3)
+    assert draws.shape == (1, 2, 20, 20_000)
+    low, median, high = distribution.quantile([0.1, 0.5, 0.9])[..., None]
+    for level, value in ((0.1, low), (0.5, median), (0.9, high)):
+        z = ((draws <= value).double().mean(-1) - level) / math.sqrt(level * (1 - level) / 20_000)
+        assert z.abs().max() < 5
+    x = torch.linspace(-600, 600, 8_001, dtype=torch.float64)
+    density = distribution.pdf(x[:, None, None, None])
+    at = x[:, None, None, None]
+    torch.testing.assert_close(
+        torch.trapezoid(density, x, dim=0), torch.ones(1, 2, 20).double(), rtol=1e-3, atol=0
+    )
+    torch.testing.assert_close(torch.trapezoid(at * density, x, dim=0), distribution.mean, rtol=0, atol=0.05)
+    assert torch.equal(distribution.std.square().sqrt(), distribution.variance.sqrt())
+    assert (distribution.variance > 0).all()
+
+
+def test_draws_repeat_and_do_not_depend_on_how_many_there_are(tiny):
+    distribution = forecast(tiny, series(2, 3, 40)).distribution
+    assert torch.equal(distribution.sample(9, seed=1)[..., :4], distribution.sample(4, seed=1))
+    assert not torch.equal(distribution.sample(4, seed=1), distribution.sample(4, seed=2))
+    torch.manual_seed(0)
+    first = distribution.sample(2)
+    assert not torch.equal(distribution.sample(2), first)
+    torch.manual_seed(0)
+    assert torch.equal(distribution.sample(2), first)
+    for wrong in (-1, 2**63):
+        with pytest.raises(InputError, match=r"seed must be a whole number from 0 to 2\^63 - 1, got"):
+            distribution.sample(2, seed=wrong)
+
+
+def test_values_that_do_not_fit_are_named(tiny):
+    distribution = forecast(tiny, series(2, 3, 40)).distribution
+    for look in (distribution.cdf, distribution.sf, distribution.log_prob, distribution.pdf):
+        rule = r"values must broadcast against \[batch, variates, horizon\] = \(2, 3, 20\), got shape \(7,\)"
+        with pytest.raises(InputError, match=rule):
+            look(torch.zeros(7))
+        with pytest.raises(InputError, match="values must be an array of numbers"):
+            look("high")
+    assert distribution.cdf(np.zeros(20)).shape == (2, 3, 20)
+    with pytest.raises(InputError, match="got shape"):
+        forecast(tiny, series(1, 1, 40), horizon=1).distribution.cdf(torch.zeros(1, 2, 1))
+
+
+def test_small_upper_tails_keep_their_digits(tiny):
+    distribution = forecast(tiny, series(1, 2, 40)).distribution
+    far = distribution.quantile(1 - 1e-9)
+    torch.testing.assert_close(distribution.sf(far), torch.full_like(far, 1e-9), rtol=1e-4, atol=0)
+
+
+def test_a_distribution_of_one_patch_is_exact_and_needs_no_seed(tiny):
+    forecaster, inputs = TotoForecaster(tiny), MaskedTimeseries.from_array(series(2, 3, 40))
+    exact = forecaster.predict_distribution(inputs, 8)
+    assert torch.equal(exact.quantile(LEVELS), forecaster.predict_distribution(inputs, 8).quantile(LEVELS))
+    torch.testing.assert_close(exact.mean, forecaster.forecast(inputs, 8).mean)
+    assert [m.df.shape[-1] for m in exact.mixtures] == [3]
+
+
+def test_a_distribution_beyond_a_patch_comes_from_paths(make_tiny):
+    toto = make_tiny()
+    forecaster, values = TotoForecaster(toto), series(2, 3, 40)
+    inputs = MaskedTimeseries.from_array(values)
+    found = forecaster.predict_distribution(inputs, 20, 6, seed=1)
+    expected = forecast(toto, values, variance_reduction=True).distribution
+    assert torch.equal(found.quantile(LEVELS), expected.quantile(LEVELS))
+    as_list = forecaster.predict_distribution([values[0], values[1]], 20, 6, seed=1)
+    torch.testing.assert_close(as_list[1].median, expected.median[1:])
+    with pytest.raises(InputError, match="num_paths must be a whole number of at least 1, got 0"):
+        forecaster.predict_distribution(inputs, 8, 0)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
@@ -161,11 +256,15 @@ def test_known_covariates_are_certain(make_tiny):
     assert torch.equal(result.quantile(LEVELS)[:, :, 2:], future.expand(5, -1, -1, -1))
     assert torch.equal(result.mean[:, 2:], future)
     distribution = result.distribution
+    assert distribution.variance[:, 2:].unique().tolist() == [0.0]
+    assert torch.equal(distribution.sample(2, seed=0)[:, 2:], future[..., None].expand(-1, -1, -1, 2))
     assert all(m.batch_shape[1] == 2 for m in distribution.mixtures)
     lower, exact = torch.zeros(1, 4, 20).double(), torch.zeros(1, 4, 20).double()
     lower[:, 2:], exact[:, 2:] = future - 1e-9, future
     assert distribution.cdf(lower)[:, 2:].unique().tolist() == [0.0]
     assert distribution.cdf(exact)[:, 2:].unique().tolist() == [1.0]
+    assert distribution.sf(lower)[:, 2:].unique().tolist() == [1.0]
+    assert distribution.sf(exact)[:, 2:].unique().tolist() == [0.0]
     assert distribution.log_prob(lower)[:, 2:].unique().tolist() == [-math.inf]
     assert distribution.log_prob(exact)[:, 2:].unique().tolist() == [math.inf]
     missing = torch.full((1, 4, 20), math.nan)

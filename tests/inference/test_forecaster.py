@@ -1,5 +1,7 @@
 """Properties that every forecast has, and the errors of bad input."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -68,10 +70,15 @@ def test_a_series_keeps_its_paths_in_any_batch_if_it_keeps_its_id(tiny):
     together = forecast(tiny, values, series_ids=[4, 9, 7]).samples
     alone = forecast(tiny, values[1:2], series_ids=torch.tensor([9])).samples
     torch.testing.assert_close(alone[0], together[1], rtol=1e-10, atol=1e-10)
-    with pytest.raises(InputError, match=r"series_ids must be 3 whole numbers from 0 .* got \[1, 2\]"):
+    with pytest.raises(
+        InputError, match=r"series_ids must hold a whole number from 0 .* in all 3, got \[1, 2\]"
+    ):
         forecast(tiny, values, series_ids=[1, 2])
     for wrong in ([-1], [2**32], [0.5], [True], ["a"]):
-        with pytest.raises(InputError, match="series_ids must be 1 whole numbers"):
+        with pytest.raises(
+            InputError,
+            match="series_ids must hold a whole number from 0 to 2\\^32 - 1 for each series, in all 1,",
+        ):
             forecast(
                 tiny,
                 values[:1],
@@ -498,6 +505,13 @@ def test_arrays_and_names_in_place_of_series_and_models_are_errors_that_say_what
             InputError, match=r"inputs must be a MaskedTimeseries of tensors, got .*from_array"
         ):
             TotoForecaster(tiny).forecast(inputs, 4)
+    with pytest.raises(
+        InputError, match=r"got ndarray of shape \(40,\): .*from_array\(values\), or pass a list"
+    ):
+        TotoForecaster(tiny).forecast(np.zeros(40), 4)
+    frame = SimpleNamespace(columns=["a"], shape=(40, 1))
+    with pytest.raises(InputError, match=r"\(40, 1\): .*from_array\(frame\[columns\].to_numpy\(\).T\)"):
+        TotoForecaster(tiny).forecast(frame, 4)
     for model in ("toto-nano", torch.nn.Linear(1, 1)):
         with pytest.raises(InputError, match=r"model must be a Toto or its backbone, got .*: load one with"):
             TotoForecaster(model)

@@ -107,7 +107,7 @@ def test_the_ids_of_the_series_decide_their_paths(tiny):
     assert_equal(found, one_by_one(tiny, entries, 12, 4, ids=[7, 9, 7], seed=1))
     swapped = forecaster.forecast(entries[::-1], 12, 4, seed=1, series_ids=torch.tensor([7, 9, 7]))
     assert_equal(swapped, found[::-1])
-    with pytest.raises(InputError, match=r"series_ids must be 3 whole numbers .* got \[1, 2\]"):
+    with pytest.raises(InputError, match=r"series_ids must hold a whole number .* in all 3, got \[1, 2\]"):
         forecaster.forecast(entries, 12, 4, series_ids=[1, 2])
 
 
@@ -126,7 +126,7 @@ def test_batches_stay_within_the_limits(tiny, monkeypatch):
     assert seen == [5, 4, 4]  # at most 6 contexts of 5 tokens, in equal parts
     seen.clear()
     TotoForecaster(tiny).forecast(entries, 12, 15)
-    assert seen == [2] * 6 + [1]  # at most 30 paths
+    assert seen == [3, 3, 3, 2, 2]  # 5 tokens of context and 15 of paths in two passes, at most 30 on average
 
 
 def test_a_batch_that_runs_out_of_memory_is_halved(tiny, caplog):
@@ -201,7 +201,7 @@ def test_an_empty_list_has_no_forecasts(tiny):
 def test_series_without_any_real_value_are_named_in_one_warning(tiny):
     empty = np.full((2, 20), np.nan)
     empty[0] = 1
-    with pytest.warns(UserWarning, match=r"inputs\[1\]: 1 of 2 .*\(and 1 more like it") as caught:
+    with pytest.warns(UserWarning, match=r"2 of 5 variates .* \(first: inputs\[1\], variate 1\)") as caught:
         TotoForecaster(tiny).forecast([walk(20), empty, walk(20), np.full(9, np.nan)], 4)
     assert len(caught) == 1
 
@@ -213,13 +213,15 @@ class Frame:
 @pytest.mark.parametrize(
     ("entry", "rule"),
     [
-        (1.0, r"values must be \[time\], .* got shape \(\)"),
+        (1.0, r"must be a series, \[time\] or .*, got 1.0: one series is \[values\]"),
+        (np.float32(1), r"must be a series, .* got .*1.0.*: one series is"),
+        (torch.tensor(1.0), r"values must be \[time\], .* got shape \(\)"),
         ([], r"at least one step, got shape \(0,\)"),
         (np.zeros((2, 0)), r"at least one step, got shape \(2, 0\)"),
         (np.zeros((2, 3, 4)), r"one series, \[time\] or \[variates, time\], got a batch of 2"),
         (MaskedTimeseries.from_array(np.zeros((2, 3, 4))), "must be one series, .* got a batch of 2"),
         ("cpu.csv", "values must be an array of numbers, got str"),
-        (None, "values must be an array of numbers, got NoneType"),
+        (None, "must be a series, .*, got None: .* a missing value is NaN"),
         ([[1, 2], [3]], "values must be an array of numbers, got list"),
         (Frame(), "got a data frame, which has time along its rows"),
         (CausalMaskedTimeseries(*[torch.zeros(1, 4)] * 5, slice(2), slice(2)), "got Causal"),

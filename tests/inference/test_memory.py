@@ -11,7 +11,8 @@ import torch
 
 from toto import InputError, MaskedTimeseries, Toto, TotoConfig, TotoForecaster
 from toto.inference import memory
-from toto.inference.memory import Demand, estimate_memory
+from toto.inference.memory import estimate_memory, paths_at_once, series_at_once
+from toto.inference.memory_demand import Demand
 
 BASE = TotoConfig(
     patch_size=64,
@@ -139,8 +140,9 @@ def test_parts_grow_as_the_formula_says(tiny):
     assert estimate_memory(tiny, **start | {"prediction_length": 32}).own_cache == one.own_cache * 3 / 2
     assert estimate_memory(tiny, **start | {"num_samples": 24}).results == one.results * 2
     assert estimate_memory(tiny, **start, series_dtype=torch.float64).results == one.results * 2
+    three = estimate_memory(tiny, **start | {"batch_size": 3})
+    assert three.series_per_batch == 3
     for part in ("prefill", "shared_cache", "own_cache", "step", "results"):
-        three = estimate_memory(tiny, **start | {"batch_size": 3})
         assert getattr(three, part) == 3 * getattr(one, part)
     assert estimate_memory(tiny, **start, use_kv_cache=False).own_cache > one.own_cache
     assert estimate_memory(tiny, **start | {"context_length": 33}) == one  # whole patches
@@ -163,39 +165,58 @@ def test_the_estimate_prints_every_part_in_mebibytes():
     assert [line.rpartition("  ")[0].strip() for line in lines[:3]] == ["weights", "prepared", "prefill"]
     assert lines[0].endswith(" 577.2 MiB")
     assert lines[-1].startswith("total ")
-    assert said.endswith("MiB, with 16 paths at once")
+    assert said.endswith("MiB, with 16 paths of 1 series at once")
 
 
-def demand(toto, horizon=20, samples=256, rows=1, **changes) -> Demand:
-    return Demand(toto.model, torch.device("cpu"), rows, 40, horizon, samples, 8, **changes)
+def demand(toto, horizon=20, samples=256, series=1, variates=1, **changes) -> Demand:
+    return Demand(toto.model, torch.device("cpu"), series, variates, 40, horizon, samples, 8, **changes)
+
+
+PLENTY = 2**40
 
 
 def test_paths_are_decoded_in_equal_parts_of_what_is_fast(tiny):
-    plenty = 2**40
-    assert demand(tiny).paths_at_once(None, plenty) == 256
-    assert demand(tiny, rows=7).paths_at_once(None, plenty) == 64  # at most 512 / 7
-    assert demand(tiny, rows=1000).paths_at_once(None, plenty) == 1
-    assert demand(tiny, rows=7).paths_at_once(100, plenty) == 86  # a number is a limit of its own
-    assert demand(tiny, samples=None).paths_at_once(None, plenty) == 1
-    assert demand(tiny, use_kv_cache=False).paths_at_once(None, plenty) == 64  # 5 + 2 tokens of each path
+    assert paths_at_once(demand(tiny), None, PLENTY) == 256
+    assert paths_at_once(demand(tiny, series=7), None, PLENTY) == 64  # at most 512 / 7
+    assert paths_at_once(demand(tiny, variates=7), None, PLENTY) == 64
+    assert paths_at_once(demand(tiny, series=1000), None, PLENTY) == 1
+    assert paths_at_once(demand(tiny, series=7), 100, PLENTY) == 86  # a number is a limit of its own
+    assert paths_at_once(demand(tiny, samples=None), None, PLENTY) == 1
+    assert paths_at_once(demand(tiny, use_kv_cache=False), None, PLENTY) == 64  # 5 + 2 tokens of each path
 
 
 def test_paths_within_one_patch_are_drawn_at_once_unless_memory_forbids(tiny):
     one = demand(tiny, horizon=8, samples=100_000)
-    assert one.paths_at_once(None, 2**40) == 100_000
-    assert one.paths_at_once(None, one.estimate(10).working + 8) == 10
-    assert one.paths_at_once(None, 0) == 1
+    assert paths_at_once(one, None, PLENTY) == 100_000
+    assert paths_at_once(one, None, one.estimate(1, 10).working + 8) == 10
+    assert paths_at_once(one, None, 0) == 1
 
 
 def test_a_small_budget_makes_small_parts(tiny):
-    assert demand(tiny).paths_at_once(None, demand(tiny).estimate(2).working + 1024) == 2
-    assert demand(tiny).paths_at_once(None, demand(tiny).estimate(2).working - 1024) == 1
-    assert demand(tiny, samples=4).series_at_once(100, None, 2**40) == 100  # 5 tokens of context each
-    assert demand(tiny, samples=4).series_at_once(1000, None, 2**40) == 100
-    assert demand(tiny, samples=256).series_at_once(100, None, 2**40) == 2
-    single = demand(tiny, samples=4).estimate(4).working
-    assert demand(tiny, samples=4).series_at_once(100, None, 3 * single) == 3
-    assert demand(tiny, samples=4).series_at_once(100, None, 0) == 1
+    assert paths_at_once(demand(tiny), None, demand(tiny).estimate(1, 2).working + 1024) == 2
+    assert paths_at_once(demand(tiny), None, demand(tiny).estimate(1, 2).working - 1024) == 1
+    many = demand(tiny, samples=4, series=100)
+    three_at_once = many.estimate(3, 4).working
+    assert series_at_once(many, None, three_at_once + 1024) == 3
+    assert series_at_once(many, None, three_at_once - 1024) == 2
+    assert series_at_once(many, None, 0) == 1
+
+
+def test_series_are_forecast_in_equal_parts_of_what_is_fast(tiny):
+    def at_once(num_series, at_most=None, **sizes):
+        return series_at_once(demand(tiny, series=num_series, **sizes), at_most, PLENTY)
+
+    assert at_once(100, horizon=8) == 100
+    assert at_once(1000, horizon=8) == 100  # 5 tokens each, and no path runs through the layers
+    assert at_once(1000, horizon=8, samples=None, variates=3) == 34
+    assert at_once(1000, samples=4) == 112  # 5 + 4 + 4 tokens in three passes
+    assert at_once(100) == 2  # 5 + 256 + 256
+    assert at_once(100, at_most=8) == 50  # 5 + 8 + 8
+
+
+def test_where_not_all_series_are_forecast_at_once_the_results_of_some_are_held_twice(tiny):
+    many = demand(tiny, samples=4, series=10)
+    assert many.estimate(2, 4).results == many.estimate(10, 4).results * 1.2
 
 
 def test_the_forecaster_decodes_as_many_paths_as_the_plan_says(tiny, monkeypatch):
@@ -208,6 +229,28 @@ def test_the_forecaster_decodes_as_many_paths_as_the_plan_says(tiny, monkeypatch
     branches.clear()
     forecaster.forecast(series, 12, 60, 45, seed=0)
     assert branches == [1, 30, 30]
+
+
+def test_precisions_may_be_given_by_name(tiny):
+    of_forecast = sizes(40, 20, 6)
+    for name in ("float32", "bfloat16", "float64"):
+        by_name = estimate_memory(BASE, dtype=name, **of_forecast)
+        assert by_name == estimate_memory(BASE, dtype=getattr(torch, name), **of_forecast)
+    wide = estimate_memory(tiny, series_dtype="float64", **of_forecast)
+    assert wide == estimate_memory(tiny, series_dtype=torch.float64, **of_forecast)
+
+
+@pytest.mark.parametrize(
+    ("argument", "rule"),
+    [
+        ({"dtype": "half"}, "dtype must be one of auto, float32, bfloat16, float64, got 'half'"),
+        ({"series_dtype": torch.bfloat16}, "series_dtype must be float32 or float64, .* got torch.bfloat16"),
+        ({"device": "gpu"}, 'device must be a device such as "cpu" or "cuda", got \'gpu\''),
+    ],
+)
+def test_an_option_that_does_not_exist_is_an_error(tiny, argument, rule):
+    with pytest.raises(InputError, match=rule):
+        estimate_memory(tiny, **sizes(40, 20, 6), **argument)
 
 
 def test_what_is_no_model_or_no_size_is_an_error(tiny):

@@ -9,19 +9,21 @@ from torch import nn
 from toto.kernels import forget, kept
 
 
-class Count:
-    """Counts how often the double of a weight is computed."""
+class Double:
+    """The double of a weight, which counts how often it is computed."""
 
-    def __init__(self):
+    def __init__(self, weight):
+        self.weight = weight
         self.times = 0
 
-    def __call__(self, weight):
+    def __call__(self):
         self.times += 1
-        return 2 * weight.detach()
+        return 2 * self.weight.detach()
 
 
 def test_a_value_is_computed_once_while_the_weight_stays():
-    weight, double = nn.Parameter(torch.randn(3, 4)), Count()
+    weight = nn.Parameter(torch.randn(3, 4))
+    double = Double(weight)
     values = [kept("double", (weight,), double) for _ in range(3)]
     assert double.times == 1
     assert all(value is values[0] for value in values)
@@ -46,7 +48,8 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_of_the_weight_is_noticed(change):
-    weight, double = nn.Parameter(torch.randn(70, 40)), Count()
+    weight = nn.Parameter(torch.randn(70, 40))
+    double = Double(weight)
     kept("double", (weight,), double)
     change(weight)
     torch.testing.assert_close(kept("double", (weight,), double), 2 * weight.detach())
@@ -55,31 +58,31 @@ def test_a_change_of_the_weight_is_noticed(change):
 
 def test_a_change_of_any_of_several_weights_is_noticed():
     weight, bias = nn.Parameter(torch.randn(3, 4)), nn.Parameter(torch.randn(3))
-    kept("sum", (weight, bias), lambda w, b: w.sum() + b.sum())
+    kept("sum", (weight, bias), lambda: weight.sum() + bias.sum())
     with torch.no_grad():
         bias.add_(1)
-    total = kept("sum", (weight, bias), lambda w, b: w.sum() + b.sum())
+    total = kept("sum", (weight, bias), lambda: weight.sum() + bias.sum())
     torch.testing.assert_close(total, (weight.sum() + bias.sum()).detach())
 
 
 def test_purposes_and_copies_do_not_mix():
     weight = nn.Parameter(torch.randn(3, 4))
-    assert kept("first", (weight,), lambda _: 1) == 1
-    assert kept("second", (weight,), lambda _: 2) == 2
-    assert kept("first", (copy.deepcopy(weight),), lambda _: 3) == 3
+    assert kept("first", (weight,), lambda: 1) == 1
+    assert kept("second", (weight,), lambda: 2) == 2
+    assert kept("first", (copy.deepcopy(weight),), lambda: 3) == 3
 
 
 def test_weights_made_in_inference_mode_are_watched_too():
     with torch.inference_mode():
         weight = torch.randn(3, 4)
-        kept("double", (weight,), lambda w: 2 * w)
+        kept("double", (weight,), lambda: 2 * weight)
         weight.add_(1)
-        torch.testing.assert_close(kept("double", (weight,), lambda w: 2 * w), 2 * weight)
+        torch.testing.assert_close(kept("double", (weight,), lambda: 2 * weight), 2 * weight)
 
 
 def test_a_value_goes_with_its_weight():
     weight = nn.Parameter(torch.randn(3, 4))
-    value = weakref.ref(kept("double", (weight,), Count()))
+    value = weakref.ref(kept("double", (weight,), Double(weight)))
     assert value() is not None
     del weight
     gc.collect()
@@ -87,14 +90,16 @@ def test_a_value_goes_with_its_weight():
 
 
 def test_a_weight_of_any_strides_is_watched():
-    weight, double = nn.Parameter(torch.randn(70, 40).t()), Count()
+    weight = nn.Parameter(torch.randn(70, 40).t())
+    double = Double(weight)
     kept("double", (weight,), double)
     weight.data[1:].mul_(0.5)
     torch.testing.assert_close(kept("double", (weight,), double), 2 * weight.detach())
 
 
 def test_what_is_forgotten_is_computed_anew():
-    weight, double = nn.Parameter(torch.randn(3, 4)), Count()
+    weight = nn.Parameter(torch.randn(3, 4))
+    double = Double(weight)
     kept("double", (weight,), double)
     forget([weight])
     forget([weight])

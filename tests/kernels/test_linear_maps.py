@@ -1,8 +1,12 @@
 """The blocked product against the plain one."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
+from torch.autograd import forward_ad
 from torch.nn import functional as F
 
 from toto import kernels
@@ -89,3 +93,71 @@ def test_no_token_at_all_is_no_error():
     weight, bias = weights(24, 40, torch.float32)
     with torch.no_grad():
         assert kernels.linear(torch.randn(0, 40), weight, bias).shape == (0, 24)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # by what PyTorch imports for it
+def test_transforms_of_functions_go_by_the_plain_product():
+    weight, bias = weights(24, 40, torch.float32)
+    x, several = torch.randn(5, 3, 40), torch.randn(5, 24, 40)
+    with torch.no_grad():
+        close(torch.vmap(kernels.linear, (0, None, None))(x, weight, bias), F.linear(x, weight, bias))
+        close(torch.vmap(kernels.linear)(x, several), x @ several.mT)
+        gated = torch.vmap(kernels.gated_linear, (0, None, None))(x, weight, bias)
+        close(gated, kernels.swiglu(F.linear(x, weight, bias)))
+        _, tangent = torch.func.jvp(lambda x: kernels.linear(x, weight, bias), (x,), (x,))
+        close(tangent, F.linear(x, weight))
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # by what PyTorch imports for it
+def test_forward_mode_differentiation_keeps_its_tangents():
+    weight, bias = weights(24, 40, torch.float32)
+    x = torch.randn(3, 40)
+    with torch.no_grad(), forward_ad.dual_level():
+        product = kernels.linear(forward_ad.make_dual(x, x), weight, bias)
+        close(forward_ad.unpack_dual(product).tangent, F.linear(x, weight))
+
+
+# The operations are private ones of PyTorch. Before toto is imported, they are taken away, all of them
+# or those that later versions brought, and the forecast must be that of the process that has them.
+WITHOUT = """
+import sys
+from types import SimpleNamespace
+import torch
+
+torch.set_num_threads(1)
+here = torch.ops.mkldnn
+torch.ops.mkldnn = SimpleNamespace(**{name: getattr(here, name) for name in sys.argv[1:]})
+
+from toto import MaskedTimeseries, Toto, TotoForecaster, estimate_memory, kernel_report
+
+toto = Toto.from_pretrained("toto-nano")
+series = MaskedTimeseries.from_array(torch.linspace(0, 9, 200).sin())
+print(kernel_report()["linear"])
+print(estimate_memory(toto, context_length=200, prediction_length=70).prepared)
+print(*TotoForecaster(toto).forecast(series, 70, 2, seed=0).samples.flatten().tolist())
+"""
+
+
+def in_a_process_with(*operations: str) -> tuple[str, int, torch.Tensor]:
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *operations], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report, prepared, numbers = done.stdout.splitlines()
+    return report, int(prepared), torch.tensor([float(number) for number in numbers.split()])
+
+
+@pytest.mark.skipif(torch.float32 not in BLOCKED_DTYPES, reason="no blocked product to take away")
+@pytest.mark.parametrize("left", [(), ("_linear_pointwise",), ("_is_mkldnn_bf16_supported",)], ids=str)
+def test_without_the_private_operations_forecasts_are_the_same(left):
+    all_of_them = "_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported"
+    report, prepared, expected = in_a_process_with(*all_of_them)
+    assert report.startswith("oneDNN with blocked weights")
+    plain_report, plain_prepared, found = in_a_process_with(*left)
+    assert plain_report == "native PyTorch (linear)"
+    assert plain_prepared < prepared
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.skipif(torch.float32 not in BLOCKED_DTYPES, reason="no blocked product to take away")
+def test_where_nothing_tells_of_half_precision_it_is_not_blocked():
+    report, _, _ = in_a_process_with("_linear_pointwise", "_reorder_linear_weight")
+    assert report.startswith("oneDNN with blocked weights on the CPU in float32, else")

@@ -6,6 +6,8 @@ import sys
 import pytest
 import torch
 
+from toto import InputError, MaskedTimeseries, TotoForecaster
+
 START = """
 import copy, logging, pickle
 import torch
@@ -99,6 +101,30 @@ def test_modes_with_cuda_graphs_are_taken_without_them(tiny, monkeypatch):
     for mode in ("reduce-overhead", "max-autotune", "default"):
         tiny.compile(mode=mode)
     assert modes == ["default"] * 2 + ["max-autotune-no-cudagraphs"] * 2 + ["default"] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "rule"),
+    [
+        ({"mode": "fast"}, "mode must be one of default, .*, got 'fast'"),
+        ({"backend": "llvm"}, "backend must be a function or one of .*inductor.*, got 'llvm'"),
+        ({"backend": 3}, "backend must be a function or one of .*, got 3"),
+    ],
+)
+def test_an_unknown_mode_or_backend_is_an_error(tiny, options, rule):
+    with pytest.raises(InputError, match=rule):
+        tiny.compile(**options)
+
+
+def test_where_there_is_no_compiler_at_all_one_line_is_logged(tiny, monkeypatch, caplog):
+    monkeypatch.setattr(torch._dynamo, "is_dynamo_supported", lambda: False)
+    series = MaskedTimeseries.from_array(torch.randn(2, 40))
+    before = TotoForecaster(tiny).forecast(series, 20).mean
+    tiny.compile()
+    assert [record.getMessage() for record in caplog.records] == [
+        "cannot compile, going on without: torch.compile does not support this platform"
+    ]
+    assert torch.equal(TotoForecaster(tiny).forecast(series, 20).mean, before)
 
 
 @pytest.mark.slow

@@ -545,3 +545,42 @@ def test_cuda_gives_the_results_of_the_host_and_hot_paths_do_not_wait_for_it():
     assert torch.allclose(
         from_host.cpu(), host.sample(generator=torch.Generator().manual_seed(0)), rtol=1e-3, atol=1e-4
     )
+
+
+@both
+def test_an_empty_batch_has_probabilities_quantiles_and_draws_of_no_element(make):
+    whole = make(3)
+    empty = type(whole)(*(getattr(whole, name)[:0] for name in whole.arg_constraints))
+    for found in (empty.cdf(torch.tensor(0.0)), empty.sf(torch.tensor(0.0)), empty.icdf(0.3), empty.sample()):
+        assert found.shape == (0,)
+    assert empty.icdf(torch.rand(4, 1)).shape == empty.sample((4,)).shape == (4, 0)
+
+
+@both
+def test_the_upper_tail_is_that_of_scipy_with_all_its_digits(make):
+    dist, x = make(20).as_mixture(), torch.linspace(-3, 60, 7, dtype=torch.float64)[:, None]
+    df, loc, scale, weights = (p.numpy() for p in (dist.df, dist.loc, dist.scale, dist.weights))
+    expected = (weights * scipy.stats.t.sf(x.numpy()[..., None], df, loc, scale)).sum(-1)
+    assert abs(dist.sf(x).numpy() / expected - 1).max() < 1e-12
+    torch.testing.assert_close(dist.sf(x), 1 - dist.cdf(x), rtol=1e-9, atol=1e-14)
+    assert dist.sf(torch.tensor([-math.inf, math.inf, math.nan]).double()[:, None])[:2, 0].tolist() == [
+        1.0,
+        0.0,
+    ]
+
+
+@both
+def test_densities_and_their_gradients_can_be_mapped(make):
+    """By `torch.func.vmap`; cdf and icdf take a batch as it is."""
+    dist, x = make(4), torch.linspace(-2, 2, 4, dtype=torch.float64)
+    parameters = [getattr(dist, name) for name in dist.arg_constraints]
+
+    def log_prob(value, *of_element):
+        return type(dist)(*of_element).log_prob(value)
+
+    torch.testing.assert_close(torch.func.vmap(log_prob)(x, *parameters), dist.log_prob(x))
+    slope = torch.func.vmap(torch.func.grad(log_prob))(x, *parameters)
+    step = 1e-6
+    torch.testing.assert_close(
+        slope, (dist.log_prob(x + step) - dist.log_prob(x - step)) / (2 * step), rtol=1e-6, atol=1e-8
+    )

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from toto import kernels
+from toto.kernels.derived import _derived
 from toto.model.head import project
 
 DISTRIBUTIONS = {"MixtureOfStudentTsOutput": {"k_components": 3}, "StudentTOutput": None}
@@ -54,3 +56,14 @@ def test_heads_are_folded_anew_after_training(backbone):
     optimiser.step()
     with torch.no_grad():
         torch.testing.assert_close(project(*arguments), features_first(backbone, hidden, 8))
+
+
+def test_heads_of_a_part_of_a_patch_are_not_laid_out_anew(make_tiny):
+    """They are a part of the folded ones: a copy of all in another layout would never be used."""
+    backbone = make_tiny().float().model
+    unembed, heads = backbone.unembed, backbone.output_distribution
+    with torch.no_grad():
+        project(torch.randn(2, backbone.embed_dim), unembed, heads, 3)
+    weights = (unembed.weight, unembed.bias, *heads.parameters())
+    folded, _ = kernels.kept("folded heads, torch.float32", weights, pytest.fail)
+    assert folded not in _derived

@@ -117,3 +117,28 @@ def test_a_smooth_mixture_needs_few_looks_per_level(monkeypatch):
     monkeypatch.setattr(MixtureTail, "__call__", counted)
     mixture_quantile(LEVELS[2:7].expand(40, -1), *random_mixtures())
     assert sum(looked_at) <= 40 * (7 + 2 * 5)
+
+
+def test_float64_adds_one_look_or_two_to_those_in_float32(monkeypatch):
+    looked_at = {torch.float32: 0, torch.float64: 0}
+    call = MixtureTail.__call__
+
+    def counted(self, x, *others):
+        looked_at[x.dtype] += x.numel()
+        return call(self, x, *others)
+
+    monkeypatch.setattr(MixtureTail, "__call__", counted)
+    levels = torch.tensor([0.1, 0.5, 0.9, 1e-9], dtype=torch.float64).expand(40, -1)
+    mixture_quantile(levels, *random_mixtures(dtype=torch.float64))
+    assert looked_at[torch.float64] <= 1.5 * levels.numel()
+    assert looked_at[torch.float32] <= 40 * (7 + 12 * 4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("unit", [1e-12, 1e25])
+def test_quantiles_stretch_with_the_unit_even_where_squares_overflow(dtype, unit):
+    df, loc, scale, weights = random_mixtures(elements=6, dtype=dtype)
+    levels = LEVELS.expand(6, -1)
+    expected = mixture_quantile(levels, df, loc, scale, weights)
+    found = mixture_quantile(levels, df, unit * loc, unit * scale, weights)
+    torch.testing.assert_close(found / unit, expected, rtol=1e-4, atol=1e-4)

@@ -67,6 +67,16 @@ def test_density_and_slope_are_derivatives_of_the_probability():
     torch.testing.assert_close(here.slope, slope, rtol=1e-6, atol=1e-9)
 
 
+def test_float32_keeps_narrow_components_far_from_zero_apart():
+    """The difference to the centre is taken before it is stretched; after it, only rounding is left."""
+    one = torch.ones(1, 1)
+    x = torch.tensor([[1e4 - 0.05, 1e4, 1e4 + 0.1]])
+    mixture = [3 * one, 1e4 * one, 1e-2 * one, one]
+    found = mixture_tail(*mixture)(x, torch.ones_like(x)).probability
+    exact = mixture_tail(*(p.double() for p in mixture))(x.double(), torch.ones_like(x).double()).probability
+    torch.testing.assert_close(found.double(), exact, rtol=1e-5, atol=0)
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_rows_ask_for_the_mixtures_they_name_and_blocks_do_not_matter(dtype, monkeypatch):
     tail, x = mixture_tail(*random_mixtures(dtype=dtype)), points().to(dtype)

@@ -3,6 +3,9 @@
 from operator import index
 from typing import Any
 
+import numpy as np
+import torch
+
 from toto.errors import InputError
 
 
@@ -30,6 +33,29 @@ def count_or_auto(name: str, value: Any) -> int | None:
     if number is None or number < 1:
         raise InputError(f'{name} must be "auto" or a whole number of at least 1, got {value!r}')
     return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False, of any type that is one; 1 and 0 are.
+
+    Raises:
+        InputError: anything else, such as "no", which Python would take for True.
+    """
+    if not isinstance(value, (bool, int, np.bool_)) or value not in (0, 1):
+        raise InputError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def torch_device(name: str, value: Any) -> torch.device:
+    """A device of torch, or one by its name.
+
+    Raises:
+        InputError: anything else.
+    """
+    try:
+        return torch.device(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f'{name} must be a device such as "cpu" or "cuda", got {value!r}') from error
 
 
 def whole_number(value: Any) -> int | None:

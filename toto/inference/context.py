@@ -1,7 +1,6 @@
 """From what a caller gives to what decoding starts from."""
 
 import logging
-import warnings
 from typing import Any, NamedTuple
 
 import torch
@@ -35,15 +34,15 @@ def prepare_context(inputs: Any, backbone: TotoBackbone) -> Context:
     """Check a series, mark what is missing, and pad it on the left to whole patches.
 
     NaN and infinite values are missing, and so is everything under the mask, whatever it holds.
-    A variate without any real value is forecast like a constant 0, with a warning.
+    A variate without any real value is forecast like a constant 0.
 
     Raises:
         InputError: empty series, or masks, ids or numbers of covariates that do not fit.
     """
     if not isinstance(inputs, MaskedTimeseries) or not all(isinstance(t, Tensor) for t in inputs[:3]):
         raise InputError(
-            f"inputs must be a MaskedTimeseries of tensors, got {type(inputs).__name__}: "
-            "make one with MaskedTimeseries.from_array(values)"
+            f"inputs must be a MaskedTimeseries of tensors, got {_described(inputs)}: make one with "
+            f"MaskedTimeseries.from_array({_as_array(inputs)}), or pass a list of series"
         )
     if inputs.series.ndim not in (2, 3) or 0 in inputs.series.shape:
         raise InputError(
@@ -68,6 +67,17 @@ def prepare_context(inputs: Any, backbone: TotoBackbone) -> Context:
         pad_id_mask(ids, multiple),
         inputs.num_exogenous_variables,
     )
+
+
+def _described(inputs: Any) -> str:
+    """The type of what is no series, and the shape if it has one."""
+    shape = f" of shape {tuple(inputs.shape)}" if hasattr(inputs, "shape") else ""
+    return type(inputs).__name__ + shape
+
+
+def _as_array(inputs: Any) -> str:
+    """How to write it as an array [variates, time]."""
+    return "frame[columns].to_numpy().T" if hasattr(inputs, "columns") else "values"
 
 
 def _check(series: Tensor, mask: Tensor, ids: Tensor, num_exogenous_variables: int) -> None:
@@ -103,11 +113,3 @@ def _report_missing(mask: Tensor, observed: Tensor) -> None:
     unusable = int((mask & ~observed).sum())
     if unusable:
         logger.info("%d NaN or infinite values are treated as missing", unusable)
-    empty = ~observed.any(-1)
-    if bool(empty.any()):
-        first = empty.nonzero()[0].tolist()
-        warnings.warn(
-            f"{int(empty.sum())} of {empty.numel()} variates hold no real value (first: batch {first[0]}, "
-            f"variate {first[1]}) and are forecast as if they were 0 throughout: leave them out",
-            stacklevel=4,
-        )

@@ -19,6 +19,7 @@ from toto.inference.context import Context
 from toto.inference.philox import random_bits
 from toto.model.backbone import TotoBackbone, TotoOutput, visible_variates
 from toto.model.cache import KVCache
+from toto.model.row_cache import Cache, CachedRows
 from toto.model.scaler import Scale, ScalingState
 
 Values = Float[Tensor, "batch variates branches steps"]
@@ -36,12 +37,13 @@ class Window(NamedTuple):
         first = self.values.shape[-1] - num_steps
         return self.each(lambda t: t[..., first:])
 
-    def followed_by(self, values: Values, statistics: Scale) -> "Window":
-        """The window with further values, all of them real, behind it."""
-        observed = torch.ones_like(values, dtype=torch.bool)
-        loc, scale = (torch.cat(pair, -1) for pair in zip(self.statistics, statistics, strict=True))
+    def followed_by(self, later: "Window") -> "Window":
+        """The window with later steps behind it."""
+        loc, scale = (torch.cat(pair, -1) for pair in zip(self.statistics, later.statistics, strict=True))
         return Window(
-            torch.cat([self.values, values], -1), torch.cat([self.observed, observed], -1), Scale(loc, scale)
+            torch.cat([self.values, later.values], -1),
+            torch.cat([self.observed, later.observed], -1),
+            Scale(loc, scale),
         )
 
     def fan_out(self, num_branches: int) -> "Window":
@@ -62,7 +64,7 @@ class DecodingState:
     visible: which variates see each other from here on (None: all).
     """
 
-    cache: KVCache
+    cache: Cache
     scaling: ScalingState
     window: Window
     hidden: Float[Tensor, "batch variates branches embed_dim"]
@@ -81,6 +83,18 @@ class DecodingState:
         )
 
 
+class Extended(NamedTuple):
+    """What appending patches gives: the state after them, and what each of them alone makes known.
+
+    hidden: the output of the transformer at every new token, or at the newest alone.
+    statistics: per step of the new patches, all that they cover.
+    """
+
+    state: DecodingState
+    hidden: Float[Tensor, "batch variates branches tokens embed_dim"]
+    statistics: Scale
+
+
 class Decoded(NamedTuple):
     """Values of the horizon in units, and how many of them were extreme and are 0 instead."""
 
@@ -93,10 +107,16 @@ Advance = Callable[[DecodingState, Values], DecodingState]
 Words = Callable[[int, Tensor, Tensor, Tensor, Tensor], Tensor]  # `random_bits`, or one like it
 
 
-def begin(backbone: TotoBackbone, context: Context, context_length: int | None = None) -> DecodingState:
+def begin(
+    backbone: TotoBackbone,
+    context: Context,
+    context_length: int | None = None,
+    rows: CachedRows | None = None,
+) -> DecodingState:
     """Encode a context, once.
 
-    `context_length` says from how many of its first steps global statistics are taken (None: all).
+    `context_length` says from how many of its first steps global statistics are taken (None: all), `rows`
+    where keys and values are to be kept (None: in a cache of their own).
     """
     statistics, scaling = backbone.scaler.begin(context.series, context.observed, context_length)
     one_branch = Window(context.series, context.observed, statistics).each(lambda t: t[:, :, None])
@@ -105,7 +125,7 @@ def begin(backbone: TotoBackbone, context: Context, context_length: int | None =
     x = backbone.embed(*one_branch)
     if backbone.num_prepended_tokens:
         x, groups = backbone.prepend_labels(x, groups, context.num_exogenous_variables)
-    cache = KVCache(x.shape[3])
+    cache = KVCache(x.shape[3]) if rows is None else rows
     hidden = backbone.transformer(x, visible_variates(groups), cache, newest_only=True)[..., 0, :]
     return DecodingState(
         cache, scaling.with_branch_axis(), one_branch.last(backbone.config.patch_size), hidden, visible
@@ -122,13 +142,27 @@ def predict(backbone: TotoBackbone, state: DecodingState, num_steps: int) -> Tot
 
 def advance(backbone: TotoBackbone, state: DecodingState, values: Values) -> DecodingState:
     """Append one patch of values to every branch: its tokens alone run through the layers."""
-    statistics, scaling = backbone.scaler.advance(state.scaling, values)
+    observed = torch.ones_like(values, dtype=torch.bool)
+    return extend(backbone, state, values, observed, newest_only=True).state
+
+
+def extend(
+    backbone: TotoBackbone,
+    state: DecodingState,
+    values: Values,
+    observed: Bool[Tensor, "batch variates branches steps"],
+    newest_only: bool = False,
+) -> Extended:
+    """Append steps that fill whole patches, 0 where they are not observed; `newest_only` as in the layers."""
+    statistics, scaling = backbone.scaler.advance(state.scaling, values, observed)
     overlap = backbone.config.patch_size - backbone.config.stride
-    window = state.window.last(overlap).followed_by(values, statistics)
+    window = state.window.last(overlap).followed_by(Window(values, observed, statistics))
     visible = _repeat(state.visible, values, backbone)
-    hidden = backbone.transformer(backbone.embed(*window), visible, state.cache, newest_only=True)
-    window = window.last(backbone.config.patch_size)
-    return dataclasses.replace(state, scaling=scaling, window=window, hidden=hidden[..., 0, :])
+    hidden = backbone.transformer(backbone.embed(*window), visible, state.cache, newest_only)
+    newest = dataclasses.replace(
+        state, scaling=scaling, window=window.last(backbone.config.patch_size), hidden=hidden[..., -1, :]
+    )
+    return Extended(newest, hidden, window.statistics)
 
 
 def decode(
@@ -145,21 +179,32 @@ def decode(
     The last variates are overwritten with `known_future`, and extreme values become 0, before
     `go_on` (`advance`, or its stand-in without a cache) feeds them back.
     """
-    patches: list[Tensor] = []
-    num_replaced = torch.zeros((), dtype=torch.long, device=state.hidden.device)
+    patches: list[Decoded] = []
     patch_size = backbone.config.patch_size
     for start in range(0, horizon, patch_size):
         if start:
-            state = go_on(state, patches[-1])
-        prediction = predict(backbone, state, min(patch_size, horizon - start))
-        values = step(prediction, start).to(state.window.values.dtype)
-        if known_future is not None:
-            values = _overwrite(values, known_future[..., start : start + values.shape[-1]])
-        num_replaced += is_extreme_value(values).sum()
-        values = replace_extreme_values(values)
-        patches.append(values)
+            state = go_on(state, patches[-1].values)
+        steps = slice(start, min(start + patch_size, horizon))
+        known = None if known_future is None else known_future[..., steps]
+        patches.append(_next_patch(backbone, state, steps, step, known))
         after_patch()
-    return Decoded(torch.cat(patches, dim=-1), num_replaced)
+    values, num_replaced = zip(*patches, strict=True)
+    return Decoded(torch.cat(values, dim=-1), torch.stack(num_replaced).sum())
+
+
+def _next_patch(
+    backbone: TotoBackbone,
+    state: DecodingState,
+    steps: slice,
+    step: Step,
+    known: Float[Tensor, "batch exogenous steps"] | None,
+) -> Decoded:
+    """The values of some steps; the prediction, which is large, is gone before they are fed back."""
+    prediction = predict(backbone, state, steps.stop - steps.start)
+    values = step(prediction, steps.start).to(state.window.values.dtype)
+    if known is not None:
+        values = _overwrite(values, known)
+    return Decoded(replace_extreme_values(values), is_extreme_value(values).sum())
 
 
 class Recompute:

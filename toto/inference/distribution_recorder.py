@@ -1,5 +1,7 @@
 """Keeps the distributions that sample paths are drawn from, while they are drawn."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,6 +12,8 @@ from toto.model.backbone import TotoOutput
 from toto.model.distribution import MixtureOfStudentTs
 
 Parameters = Float[Tensor, "batch targets paths steps components"]
+
+_SOME_DF = 3.0  # of a distribution that is so narrow that only its place matters
 
 
 class DistributionRecorder:
@@ -47,8 +51,9 @@ class DistributionRecorder:
         return ForecastDistribution(tuple(mixtures), *self.scaled_space, known)
 
     def _keep_first(self, prediction: TotoOutput) -> None:
-        loc, scale = (t[:, : self.num_targets, 0, -1:].clone() for t in prediction[1:])
-        self.scaled_space = loc, scale
+        loc, scale = (t[:, : self.num_targets, 0, -1:] for t in prediction[1:])
+        usable = loc.isfinite() & scale.isfinite()
+        self.scaled_space = torch.where(usable, loc, 0.0), torch.where(usable, scale, 1.0)
         loc, scale = (t[:, :, :1] for t in prediction[1:])  # all paths have the same prediction still
         self.first = [p[:, :, 0] for p in self._parameters(prediction._replace(loc=loc, scale=scale))]
 
@@ -64,7 +69,10 @@ class DistributionRecorder:
             of_chunk.copy_(parameter.transpose(2, 3))
 
     def _parameters(self, prediction: TotoOutput) -> list[Parameters]:
-        """df, loc, scale and normalised logits of the targets, in the scaled space of the first patch."""
+        """df, loc, scale and normalised logits of the targets, in the scaled space of the first patch.
+
+        Where one of them is not finite every draw is, and becomes 0; so does the distribution.
+        """
         assert self.scaled_space is not None
         first_loc, first_scale = (t[:, :, None] for t in self.scaled_space)
         loc, scale = (t[:, : self.num_targets] for t in prediction[1:])
@@ -74,5 +82,14 @@ class DistributionRecorder:
         )
         shift = ((loc - first_loc) / first_scale)[..., None].to(df)
         stretch = (scale / first_scale)[..., None].to(df)
-        moved = df, shift + stretch * inner_loc, stretch * inner_scale, logits.log_softmax(-1)
-        return list(torch.broadcast_tensors(*moved))
+        df, loc, scale, logits = torch.broadcast_tensors(
+            df, shift + stretch * inner_loc, stretch * inner_scale, logits.log_softmax(-1)
+        )
+        finite = (p.isfinite().all(-1, keepdim=True) for p in (df, loc, scale, logits))
+        usable = torch.stack(list(finite)).all(0)
+        return [
+            torch.where(usable, df, _SOME_DF),
+            torch.where(usable, loc, (-first_loc / first_scale)[..., None].to(loc)),
+            torch.where(usable, scale, torch.finfo(scale.dtype).tiny),
+            torch.where(usable, logits, -math.log(logits.shape[-1])),
+        ]

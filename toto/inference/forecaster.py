@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, Literal, SupportsIndex, overload
 
 import torch
@@ -13,13 +12,15 @@ from torch import Tensor
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference import many
-from toto.inference.arguments import count, count_or_auto, whole_number
-from toto.inference.batch import Batch, known_values, whole_ids
-from toto.inference.batch_forecast import Meter, Progress, Request, forecast_batch, series_at_once
+from toto.inference.arguments import count
+from toto.inference.batch import Batch, known_values, warn_of_empty_variates, whole_ids
+from toto.inference.call import Call
 from toto.inference.context import prepare_context
 from toto.inference.forecast import Forecast
-from toto.inference.philox import random_bits
-from toto.inference.quasi_random import sobol_bits
+from toto.inference.forecast_distribution import ForecastDistribution
+from toto.inference.predict_distribution import predict_distribution
+from toto.inference.progress import Progress
+from toto.inference.request import Request
 from toto.model.backbone import PredictiveDistribution, TotoBackbone
 from toto.model.toto import Toto
 
@@ -43,40 +44,15 @@ class TotoForecaster:
             )
         self.model = backbone
 
+    # the arguments of both are those of the implementation
     @overload
     def forecast(
-        self,
-        inputs: MaskedTimeseries,
-        prediction_length: SupportsIndex,
-        num_samples: SupportsIndex | None = None,
-        samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
-        use_kv_cache: bool = True,
-        future_exogenous_variables: Any = None,
-        *,
-        seed: SupportsIndex | None = None,
-        series_ids: Any = None,
-        generator: torch.Generator | None = None,
-        variance_reduction: bool = False,
-        keep_distribution: bool = False,
-        progress: Progress | None = None,
+        self, inputs: MaskedTimeseries, prediction_length: SupportsIndex, *arguments: Any, **options: Any
     ) -> Forecast: ...
 
     @overload
     def forecast(
-        self,
-        inputs: Sequence[Any],
-        prediction_length: SupportsIndex,
-        num_samples: SupportsIndex | None = None,
-        samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
-        use_kv_cache: bool = True,
-        future_exogenous_variables: Any = None,
-        *,
-        seed: SupportsIndex | None = None,
-        series_ids: Any = None,
-        generator: torch.Generator | None = None,
-        variance_reduction: bool = False,
-        keep_distribution: bool = False,
-        progress: Progress | None = None,
+        self, inputs: Sequence[Any], prediction_length: SupportsIndex, *arguments: Any, **options: Any
     ) -> list[Forecast]: ...
 
     def forecast(
@@ -130,35 +106,51 @@ class TotoForecaster:
         Raises:
             InputError: an argument that breaks a rule; the message names it.
         """
-        horizon, known = count("prediction_length", prediction_length), future_exogenous_variables
-        request = Request(
-            horizon,
-            -(-horizon // self.model.config.patch_size),
+        request = Request.checked(
+            prediction_length,
+            num_samples,
+            samples_per_batch,
             use_kv_cache,
-            num_samples=None if num_samples is None else count("num_samples", num_samples),
-            samples_per_batch=count_or_auto("samples_per_batch", samples_per_batch),
-            seed=0 if num_samples is None and seed is None else _resolve_seed(seed, generator),
-            words=sobol_bits if variance_reduction else random_bits,
+            seed=seed,
+            generator=generator,
+            variance_reduction=variance_reduction,
             keep_distribution=keep_distribution,
         )
-        if num_samples is None and (keep_distribution or variance_reduction):
-            option = "keep_distribution" if keep_distribution else "variance_reduction"
-            raise InputError(f"{option} needs sample paths: pass num_samples")
         as_list = many.is_list(inputs)
-        if as_list:
-            batches = many.as_batches_of_one(inputs, known, series_ids, self.model, horizon)
-        else:
-            context = prepare_context(inputs, self.model)
-            ids = whole_ids(series_ids, len(context.series), self.model.device)
-            batches = [Batch(context, known_values(known, context, horizon), ids)]
-        num_series = sum(len(batch.series_ids) for batch in batches)
-        meter = Meter(progress, num_series * request.num_paths * request.num_patches)
-        forecast = partial(forecast_batch, self.model, request, meter)
-        with torch.no_grad(), _dropout_off(self.model):
-            if as_list:
-                at_once = partial(series_at_once, self.model, request)
-                return many.forecast_together(batches, at_once, forecast)
-            return forecast(batches[0])
+        make_batches = many.batches_of_one if as_list else _as_one_batch
+        batches = make_batches(inputs, future_exogenous_variables, series_ids, self.model, request.horizon)
+        warn_of_empty_variates(batches, "inputs[{}]" if as_list else "batch {}")
+        call = Call(self.model, request, progress, sum(batch.num_series for batch in batches))
+        with torch.no_grad(), dropout_off(self.model):
+            forecast = many.forecast_each(call, batches) if as_list else call.forecast(batches[0])
+        call.report_replaced()
+        return forecast
+
+    def predict_distribution(
+        self,
+        inputs: Any,
+        prediction_length: SupportsIndex,
+        num_paths: SupportsIndex = 64,
+        *,
+        seed: SupportsIndex | None = None,
+        future_exogenous_variables: Any = None,
+        series_ids: Any = None,
+    ) -> ForecastDistribution | list[ForecastDistribution]:
+        """The distribution of each of the next steps: densities, probabilities, quantiles, draws; in units.
+
+        Up to the end of the first patch it is the model's own, exact, and nothing is drawn. Beyond, it is the
+        mixture of the model's distributions given each of `num_paths` paths. The other arguments, what is
+        returned for a list, and errors are those of `forecast`.
+        """
+        return predict_distribution(
+            self,
+            inputs,
+            prediction_length,
+            num_paths,
+            seed=seed,
+            future_exogenous_variables=future_exogenous_variables,
+            series_ids=series_ids,
+        )
 
     def warmup(
         self,
@@ -247,7 +239,7 @@ class TotoForecaster:
 
 
 @contextmanager
-def _dropout_off(model: TotoBackbone) -> Iterator[None]:
+def dropout_off(model: TotoBackbone) -> Iterator[None]:
     """Every module in evaluation mode, and back to its own; not for several threads in training mode."""
     training = [module for module in model.modules() if module.training]
     for module in training:
@@ -259,17 +251,13 @@ def _dropout_off(model: TotoBackbone) -> Iterator[None]:
             module.training = True
 
 
-def _resolve_seed(seed: SupportsIndex | None, generator: torch.Generator | None) -> int:
-    """The seed of a call: the one given, or one drawn from the generator or the global random state."""
-    if seed is not None and generator is not None:
-        raise InputError(f"give seed or generator, not both: got seed={seed} and a generator")
-    if seed is not None:
-        number = whole_number(seed)
-        if number is None or not 0 <= number < 2**63:
-            raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-        return number
-    device = generator.device if generator is not None else torch.device("cpu")
-    return int(torch.randint(2**63 - 1, (), generator=generator, device=device))
+def _as_one_batch(
+    inputs: Any, known_future: Any, series_ids: Any, model: TotoBackbone, horizon: int
+) -> list[Batch]:
+    """A series or a batch, checked, as the one batch of a call."""
+    context = prepare_context(inputs, model)
+    ids = whole_ids(series_ids, len(context.series), model.device)
+    return [Batch(context, known_values(known_future, context, horizon), ids)]
 
 
 def _as_series(

@@ -6,7 +6,7 @@ there and computes the same thing; tests hold it to the native result. Nothing i
 
 from toto.kernels.compiled import compile_together
 from toto.kernels.derived import forget, kept
-from toto.kernels.linear_maps import gated_linear, linear, prepare_linear
+from toto.kernels.linear_maps import gated_linear, linear
 from toto.kernels.norms import rms_norm, swiglu
 from toto.kernels.report import kernel_report
 from toto.kernels.softmax_attention import attention, branched_attention
@@ -22,7 +22,6 @@ __all__ = [
     "kept",
     "kernel_report",
     "linear",
-    "prepare_linear",
     "rms_norm",
     "running_sum",
     "swiglu",

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from toto.errors import InputError
+
 logger = logging.getLogger(__name__)
 
 
@@ -40,12 +42,32 @@ class Compiled:
             return self.function(*arguments)
 
 
-def compile_together(functions: Iterable[Callable[..., Any]], **options: Any) -> list[Compiled]:
-    """The functions, compiled; options are those of `torch.compile`.
+def compile_together(
+    functions: Iterable[Callable[..., Any]],
+    mode: str | None = None,
+    backend: Any = "inductor",
+    **options: Any,
+) -> list[Callable[..., Any]]:
+    """The functions, compiled; the options are those of `torch.compile`.
 
     Where one of them cannot be compiled, for lack of a compiler say, one line is logged and all of
     them run uncompiled from then on.
+
+    Raises:
+        InputError: a mode or a backend that `torch.compile` does not have.
     """
+    if not torch._dynamo.is_dynamo_supported():
+        logger.warning("cannot compile, going on without: torch.compile does not support this platform")
+        return list(functions)
+    _check(mode, backend)
     compiles = threading.Event()
     compiles.set()
-    return [Compiled(function, compiles, **options) for function in functions]
+    return [Compiled(function, compiles, mode=mode, backend=backend, **options) for function in functions]
+
+
+def _check(mode: Any, backend: Any) -> None:
+    modes, backends = torch._inductor.list_mode_options(), torch.compiler.list_backends(exclude_tags=())
+    if mode is not None and mode not in modes:
+        raise InputError(f"mode must be one of {', '.join(modes)}, got {mode!r}")
+    if not callable(backend) and backend not in backends:
+        raise InputError(f"backend must be a function or one of {', '.join(backends)}, got {backend!r}")

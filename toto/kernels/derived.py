@@ -13,8 +13,8 @@ _NUM_SAMPLED = 8  # rows, and columns, whose crossings are compared to notice a 
 _derived: WeakTensorKeyDictionary = WeakTensorKeyDictionary()  # first weight -> purpose -> what is kept
 
 
-def kept(purpose: str, weights: tuple[Tensor, ...], compute: Callable[..., Derived]) -> Derived:
-    """`compute(*weights)`, computed anew only after one of the weights was changed, moved or replaced.
+def kept(purpose: str, weights: tuple[Tensor, ...], compute: Callable[[], Derived]) -> Derived:
+    """`compute()`, computed anew only after one of the weights that it reads was changed, moved or replaced.
 
     It is dropped together with the first of the weights; it carries no gradient.
     """
@@ -24,7 +24,7 @@ def kept(purpose: str, weights: tuple[Tensor, ...], compute: Callable[..., Deriv
     entry = by_purpose.get(purpose)
     if entry is None or not entry[0].matches(weights):
         with torch.no_grad():
-            entry = by_purpose[purpose] = (_Fingerprint(weights), compute(*weights))
+            entry = by_purpose[purpose] = (_Fingerprint(weights), compute())
     return entry[1]
 
 

@@ -6,11 +6,13 @@ copy is made at the first use and kept beside the weight, which therefore takes 
 """
 
 import platform
+from functools import partial
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.autograd import forward_ad
 
 from toto.kernels.derived import kept
 from toto.kernels.norms import swiglu
@@ -44,12 +46,6 @@ def gated_linear(
     return _blocked_gated_linear(x, weight, bias)
 
 
-def prepare_linear(weight: Float[Tensor, "outputs features"]) -> None:
-    """Make the blocked copy of a weight now, where there is to be one, and not at its first product."""
-    if _has_blocked_product(weight, weight):
-        kept("blocked", (weight,), _block)
-
-
 def _blocked_dtypes() -> frozenset[torch.dtype]:
     """The dtypes in which this machine and this build of PyTorch have the blocked product."""
     ops = torch.ops.mkldnn
@@ -57,8 +53,8 @@ def _blocked_dtypes() -> frozenset[torch.dtype]:
         return frozenset()
     if not hasattr(ops, "_reorder_linear_weight") or not hasattr(ops, "_linear_pointwise"):
         return frozenset()
-    half = [torch.bfloat16] if ops._is_mkldnn_bf16_supported() else []
-    return frozenset([torch.float32, *half])
+    half = hasattr(ops, "_is_mkldnn_bf16_supported") and ops._is_mkldnn_bf16_supported()
+    return frozenset([torch.float32, torch.bfloat16] if half else [torch.float32])
 
 
 BLOCKED_DTYPES = _blocked_dtypes()
@@ -74,18 +70,28 @@ def _has_blocked_product(x: Tensor, weight: Tensor) -> bool:
         and x.dtype is weight.dtype
         and not (torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
         and not torch.is_autocast_enabled("cpu")
-        and (torch.compiler.is_compiling() or (x.numel() > 0 and bool(torch.backends.mkldnn.enabled)))
+        and (torch.compiler.is_compiling() or (x.numel() > 0 and _runs_plainly()))
     )
 
 
+def _runs_plainly() -> bool:
+    """Whether oneDNN is on, and nothing that its product knows nothing of runs around it.
+
+    That is: a transform of `torch.func`, whose tensors have no memory of their own, or forward-mode
+    differentiation, whose tangents would be lost.
+    """
+    transformed = torch._C._functorch.peek_interpreter_stack() is not None
+    return bool(torch.backends.mkldnn.enabled) and not transformed and forward_ad._current_level < 0
+
+
 def _blocked_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    blocked = kept("blocked", (weight,), _block)
+    blocked = kept("blocked", (weight,), partial(_block, weight))
     product = torch.ops.mkldnn._linear_pointwise(_flat(x), blocked, bias, "none", [], "")
     return product.view(*x.shape[:-1], -1)
 
 
 def _blocked_gated_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    blocked_gate, blocked_up = kept("blocked halves", (weight,), _block_halves)
+    blocked_gate, blocked_up = kept("blocked halves", (weight,), partial(_block_halves, weight))
     gate_bias, up_bias = (None, None) if bias is None else bias.chunk(2)
     flat = _flat(x)
     gate = torch.ops.mkldnn._linear_pointwise(flat, blocked_gate, gate_bias, "swish", [], "")

@@ -69,17 +69,21 @@ def branched_attention(
     shared_value: Float[Tensor, "rows heads keys head_dim"],
     own_key: Float[Tensor, "rows heads branches own_keys head_dim"],
     own_value: Float[Tensor, "rows heads branches own_keys head_dim"],
+    allowed: Bool[Tensor, "rows keys"] | None = None,
 ) -> Float[Tensor, "rows heads branches queries head_dim"]:
     """Causal attention of many branches over one shared past and each branch's own keys.
 
     All branches of a row are the queries of one matrix product with the shared keys, which are
     never copied; a joint softmax merges both parts exactly. The queries are the last of the own keys.
+    `allowed` is True where a row may see a key of the past (None: everywhere).
     """
     rows, heads, branches, queries, head_dim = query.shape
     query = query * head_dim**-0.5
     flat = query.reshape(rows, heads, branches * queries, head_dim)
     shared = torch.matmul(flat, shared_key.transpose(-1, -2)).unflatten(2, (branches, queries))
     own = torch.matmul(query, own_key.transpose(-1, -2))
+    if allowed is not None:
+        shared = shared.masked_fill(~allowed[:, None, None, None], float("-inf"))
     if queries > 1:
         own = own.masked_fill(~_last_queries_mask(query, own_key), float("-inf"))
     weights = torch.cat([shared, own], dim=-1).softmax(-1)

@@ -1,12 +1,16 @@
 """The keys and values that decoding keeps of tokens it has already seen."""
 
+from collections.abc import Mapping
+
 from jaxtyping import Float
 from torch import Tensor
 
+from toto import kernels
 from toto.errors import InputError
 
 Keys = Float[Tensor, "rows heads branches tokens head_dim"]
 AllKeys = Float[Tensor, "rows heads branches all_tokens head_dim"]
+Queries = Float[Tensor, "rows heads branches queries head_dim"]
 SharedKeys = Float[Tensor, "rows heads tokens head_dim"]
 
 
@@ -26,10 +30,27 @@ class KVCache:
         self._shared: dict[int, tuple[SharedKeys, SharedKeys]] = {}
         self._own: dict[int, tuple[AllKeys, AllKeys]] = {}
 
+    @classmethod
+    def holding(cls, layers: Mapping[int, tuple[Keys, Keys]]) -> "KVCache":
+        """A full cache of one branch with these keys and values of every layer; they are not copied."""
+        num_tokens = next((keys.shape[3] for keys, _ in layers.values()), 0)
+        cache = cls(num_tokens)
+        cache.own_length = num_tokens
+        cache._own = dict(layers)
+        return cache
+
     @property
     def length(self) -> int:
         """Tokens seen so far; also the position of the next one."""
         return self.shared_length + self.own_length
+
+    def attend(self, layer: int, query: Queries, key: Keys, value: Keys) -> Queries:
+        """Append the newest tokens of one layer; the queries, the last of them, see all up to themselves."""
+        keys, values = self.append(layer, key, value)
+        shared = self.shared(layer)
+        if shared is None:
+            return kernels.attention(query[:, :, 0], keys[:, :, 0], values[:, :, 0], causal=True)[:, :, None]
+        return kernels.branched_attention(query, *shared, keys, values)
 
     def append(self, layer: int, key: Keys, value: Keys) -> tuple[AllKeys, AllKeys]:
         """Write the newest tokens of one layer; returns all of its own tokens, the new ones last.

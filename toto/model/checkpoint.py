@@ -1,7 +1,8 @@
 """Checkpoints: where they are, what their files mean, and writing them.
 
-A checkpoint is a folder with `config.json` and `model.safetensors`. It is data and is read as
-data: JSON and safetensors, never pickle. This is the only file that knows the Hugging Face hub.
+A checkpoint is a folder with `config.json` and `model.safetensors`, or the shards that
+`model.safetensors.index.json` names. It is data and is read as data: JSON and safetensors, never
+pickle. This is the only file that knows the Hugging Face hub.
 """
 
 import json
@@ -19,6 +20,7 @@ from toto.errors import CheckpointError
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
+INDEX_FILE = "model.safetensors.index.json"
 BUNDLED = Path(__file__).parent.parent / "checkpoints"
 
 _FUSED_MLP = ((".mlp.0.w12.", ".mlp.0."), (".mlp.0.w3.", ".mlp.2."))
@@ -77,18 +79,7 @@ def _on_disk(name_or_path: str | Path) -> Path | None:
 
 def read_config(path: Path) -> dict[str, Any]:
     """The content of the `config.json` of a checkpoint folder, or beside a weights file."""
-    file = (path if path.is_dir() else path.parent) / CONFIG_FILE
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise CheckpointError(
-            f"{file.parent} holds no {CONFIG_FILE}: it is not a checkpoint folder"
-        ) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{file} is not valid JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{file} must hold an object of settings, got {type(content).__name__}")
-    return content
+    return _read_object((path if path.is_dir() else path.parent) / CONFIG_FILE)
 
 
 def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tensor]:
@@ -97,16 +88,17 @@ def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tens
     Names come in the plain spelling whatever spelling the file has, and half precision becomes
     float32; rotary tables that some files hold are left out.
     """
-    file = path / WEIGHTS_FILE if path.is_dir() else path
-    if not file.is_file():
-        raise CheckpointError(f"{file.parent} holds no {WEIGHTS_FILE}")
     device = torch.device(map_location)
-    try:
-        weights = load_file(file, device="cpu" if device.type == "cpu" else str(device))
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"{file} is damaged or not a safetensors file ({error}): fetch it again"
-        ) from error
+    weights: dict[str, Tensor] = {}
+    for file in _weights_files(path):
+        try:
+            weights |= load_file(file, device="cpu" if device.type == "cpu" else str(device))
+        except FileNotFoundError:
+            raise CheckpointError(f"{file.parent} holds no {file.name}") from None
+        except SafetensorError as error:
+            raise CheckpointError(
+                f"{file} is damaged or not a safetensors file ({error}): fetch it again"
+            ) from error
     return {
         _plain_name(name): weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
         for name, weight in weights.items()
@@ -147,6 +139,7 @@ def write_checkpoint(folder: Path, config: Mapping[str, Any], weights: Mapping[s
         weights_file.chmod(config_file.stat().st_mode)  # safetensors gives its files to their owner alone
         weights_file.replace(folder / WEIGHTS_FILE)
         config_file.replace(folder / CONFIG_FILE)
+        (folder / INDEX_FILE).unlink(missing_ok=True)  # of shards that lay there before
     finally:
         for file in (config_file, weights_file):
             file.unlink(missing_ok=True)
@@ -166,10 +159,21 @@ def upload(folder: Path, repo_id: str, commit_message: str, **options: Any) -> s
 def _download(repo_id: str, **options: Any) -> Path:
     """The folder in the local cache that holds the files of a hub repository."""
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub.utils import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+    )
 
     try:
-        config, _ = (hf_hub_download(repo_id, name, **options) for name in (CONFIG_FILE, WEIGHTS_FILE))
+        config = hf_hub_download(repo_id, CONFIG_FILE, **options)
+        try:
+            hf_hub_download(repo_id, WEIGHTS_FILE, **options)
+        except EntryNotFoundError:
+            index = hf_hub_download(repo_id, INDEX_FILE, **options)
+            for name in _shards(Path(index)):
+                hf_hub_download(repo_id, name, **options)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(
             f"{repo_id} is not in the local cache and the hub cannot be reached: connect once, "
@@ -178,6 +182,36 @@ def _download(repo_id: str, **options: Any) -> Path:
     except (HfHubHTTPError, HFValidationError) as error:
         raise CheckpointError(f"{repo_id} cannot be fetched from the hub: {error}") from error
     return Path(config).parent
+
+
+def _weights_files(path: Path) -> list[Path]:
+    """The files that hold the weights of a checkpoint, in any number of shards."""
+    if not path.is_dir():
+        return [path]
+    index = path / INDEX_FILE
+    return [path / name for name in _shards(index)] if index.is_file() else [path / WEIGHTS_FILE]
+
+
+def _shards(index: Path) -> list[str]:
+    """The names of the files in an index of shards, all of them beside it."""
+    files = _read_object(index).get("weight_map")
+    names = sorted({str(name) for name in files.values()}) if isinstance(files, dict) else []
+    if not names or any(Path(name).name != name or not name.endswith(".safetensors") for name in names):
+        raise CheckpointError(f'{index} must hold "weight_map", from weights to .safetensors files beside it')
+    return names
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    """The object in a JSON file of a checkpoint."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{file.parent} holds no {file.name}: it is not a checkpoint folder") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError(f"{file} is not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{file} must hold an object of settings, got {type(content).__name__}")
+    return content
 
 
 def _plain_name(name: str) -> str:

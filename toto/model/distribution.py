@@ -43,12 +43,21 @@ class _WordDistribution(Distribution, ABC):
     @torch.no_grad()
     def cdf(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """P(X <= value), to the rounding of the dtype of the parameters; not differentiable."""
+        return self._tail(value, 1.0)
+
+    @torch.no_grad()
+    def sf(self, value: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """P(X > value), with all its digits where it is small; not differentiable."""
+        return self._tail(value, -1.0)
+
+    def _tail(self, value: Float[Tensor, "..."], sign: float) -> Float[Tensor, "..."]:
+        """P(sign X <= sign value)."""
         values, mixture, shape = self._by_element(value)
-        values = values.to(mixture[0])
+        values = sign * values.to(mixture[0])
         found = (values > 0).to(values)  # of infinite values
         for elements, parameters in element_blocks(mixture):
             x = values[elements]
-            probability = mixture_tail(*parameters)(x, torch.ones_like(x[:1])).probability
+            probability = mixture_tail(*parameters)(x, torch.full_like(x[:1], sign)).probability
             found[elements] = torch.where(x.isinf(), found[elements], probability)
         return found.T.reshape(shape).to(self.loc)
 
@@ -75,8 +84,9 @@ class _WordDistribution(Distribution, ABC):
         batch = shape[len(shape) - len(self.batch_shape) :]
         dtype = torch.promote_types(self.loc.dtype, torch.float32)
         parameters = (mixture.df, mixture.loc, mixture.scale, mixture.weights)
-        rows = [p.to(dtype).expand(*batch, -1).reshape(-1, p.shape[-1]) for p in parameters]
-        return values.expand(shape).reshape(-1, batch.numel()).T, rows, shape
+        num_elements, num_points = batch.numel(), shape[: len(shape) - len(batch)].numel()
+        rows = [p.to(dtype).expand(*batch, -1).reshape(num_elements, p.shape[-1]) for p in parameters]
+        return values.expand(shape).reshape(num_points, num_elements).T, rows, shape
 
     def sample(
         self, sample_shape: Sequence[int] = (), generator: Generator | None = None
@@ -360,7 +370,8 @@ def _picked_component(
     weights = _without_repeats(logits).softmax(-1)
     edges = weights.mul_(_WEIGHT_STEPS).round_().to(torch.int32).cumsum(-1, dtype=torch.int32)
     position = (word[..., None] >> 2) * edges[..., -1:] // _WEIGHT_STEPS  # int64, as words are
-    return (edges[..., :-1] <= position.to(torch.int32)).sum(-1)
+    beyond = edges > position.to(torch.int32)
+    return beyond.view(torch.uint8).argmax(-1)  # of the first; a sum would copy all of it to int64
 
 
 def _without_repeats(x: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ where there are more tokens than outputs of the heads, which costs less than the
 flow through the product.
 """
 
+from functools import partial
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -29,9 +31,8 @@ def project(
         if torch.is_grad_enabled():
             return _differentiable(hidden, unembed, heads, num_steps)
         weights = (unembed.weight, unembed.bias, *heads.parameters())
-        weight, bias = kernels.kept(
-            f"folded heads, {hidden.dtype}", weights, lambda *_: _prepared(hidden.dtype, unembed, heads)
-        )
+        fold = partial(_folded, hidden.dtype, unembed, heads)
+        weight, bias = kernels.kept(f"folded heads, {hidden.dtype}", weights, fold)
         num_outputs = num_steps * heads.num_outputs
         if num_outputs == len(bias):
             outputs = kernels.linear(hidden, weight, bias)
@@ -51,14 +52,6 @@ def _differentiable(
     weight, bias = (p[:num_features].to(hidden.dtype) for p in (unembed.weight, unembed.bias))
     features = F.linear(hidden, weight, bias).unflatten(-1, (num_steps, -1))
     return F.linear(features, *(p.to(hidden.dtype) for p in heads.joint_projection()))
-
-
-def _prepared(
-    dtype: torch.dtype, unembed: nn.Linear, heads: MixtureOfStudentTsOutput | StudentTOutput
-) -> tuple[Tensor, Tensor]:
-    weight, bias = _folded(dtype, unembed, heads)
-    kernels.prepare_linear(weight)
-    return weight, bias
 
 
 def _folded(

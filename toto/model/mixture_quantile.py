@@ -1,4 +1,7 @@
-"""Quantiles of mixtures of Student-Ts: a coarse table of every mixture, then Halley's method in a bracket."""
+"""Quantiles of mixtures of Student-Ts: a coarse table of every mixture, then Halley's method in a bracket.
+
+The table and the first steps are in float32, whatever the dtype: what float64 adds is one more step or two.
+"""
 
 import math
 from typing import NamedTuple
@@ -11,7 +14,8 @@ from toto.model.mixture_tail import MixtureTail, Parameters, element_blocks, mix
 
 _NODES = (-3.0, -1.6, -0.7, 0.0, 0.7, 1.6, 3.0)  # of the table, in spreads from the centre
 _MOST_LEVELS = 64
-_SMALL = {torch.float32: 5e-3, torch.float64: 1e-10}  # an error of the logarithm whose cube is below rounding
+_SMALL = {torch.float32: 5e-3, torch.float64: 1e-5}  # an error of the logarithm whose cube is below rounding
+_FARTHEST = 1e30  # in spreads, where a search in float64 begins
 _ORDINALS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 Levels = Float[Tensor, "elements levels"]
@@ -27,12 +31,30 @@ def mixture_quantile(
     value is the level to 1e-12 of the smaller tail, in float32 to 1e-5; the value is rounded to the dtype.
     """
     found = torch.empty_like(levels, dtype=df.dtype)
+    find = _in_float32 if df.dtype is torch.float32 else _in_float64
     for elements, mixture in element_blocks([df, loc, scale, weights]):
-        tail = mixture_tail(*mixture)
-        centre, spread = _centre_and_spread(*mixture)
         for some, values in zip(*(t[elements].split(_MOST_LEVELS, 1) for t in (levels, found)), strict=True):
-            values.copy_(_quantiles(tail, some, centre, spread))
+            values.copy_(find(some, mixture))
     return found
+
+
+def _in_float32(levels: Levels, mixture: list[Parameters]) -> Levels:
+    tail = mixture_tail(*mixture)
+    return _found(_start(tail, levels, *_centre_and_spread(*mixture)), tail, levels)
+
+
+def _in_float64(levels: Levels, mixture: list[Parameters]) -> Levels:
+    """Begins at the quantiles in float32 of the mixture in standard units, which fit into float32."""
+    centre, spread = _centre_and_spread(*mixture)
+    df, loc, scale, weights = mixture
+    narrowest = torch.finfo(torch.float32).eps ** 4
+    standard = df, (loc - centre) / spread, (scale / spread).clamp(min=narrowest), weights
+    near = _in_float32(levels, [p.float() for p in standard]).clamp(-_FARTHEST, _FARTHEST)
+    sign, wanted = _smaller_tail(levels)
+    farthest = torch.full_like(near, torch.finfo(df.dtype).max, dtype=df.dtype)
+    x = sign * (centre + spread * near)
+    search = _Search(x, -farthest, farthest, torch.full_like(x, math.inf), wanted, sign)
+    return _found(search, mixture_tail(*mixture), levels)
 
 
 def _centre_and_spread(
@@ -40,8 +62,15 @@ def _centre_and_spread(
 ) -> tuple[Float[Tensor, "elements 1"], Float[Tensor, "elements 1"]]:
     """The mean, and about the standard deviation; that of a component counts as at most 3 times its scale."""
     centre = (weights * loc).sum(-1, keepdim=True)
-    variance = scale.square() * (df / (df - 2).clamp(min=0)).clamp(max=9)
-    return centre, (weights * (variance + (loc - centre).square())).sum(-1, keepdim=True).sqrt()
+    offset = loc - centre
+    unit = torch.maximum(scale, offset.abs()).amax(-1, keepdim=True)  # squares of scales overflow float32
+    variance = (scale / unit).square() * (df / (df - 2).clamp(min=0)).clamp(max=9)
+    return centre, unit * (weights * (variance + (offset / unit).square())).sum(-1, keepdim=True).sqrt()
+
+
+def _smaller_tail(levels: Levels) -> tuple[Levels, Levels]:
+    """-1 where a quantile is looked for from above, else 1, and the probability of the tail on that side."""
+    return torch.where(levels > 0.5, -1.0, 1.0).to(levels), torch.minimum(levels, 1 - levels)
 
 
 class _Search(NamedTuple):
@@ -55,13 +84,9 @@ class _Search(NamedTuple):
     sign: Pairs
 
 
-def _quantiles(
-    tail: MixtureTail,
-    levels: Levels,
-    centre: Float[Tensor, "elements 1"],
-    spread: Float[Tensor, "elements 1"],
-) -> Levels:
-    search = _start(tail, levels, centre, spread)
+def _found(search: _Search, tail: MixtureTail, levels: Levels) -> Levels:
+    """The end of a search: as many steps as each level needs."""
+    search = search._replace(wanted=search.wanted.clamp(min=torch.finfo(search.x.dtype).tiny))
     sign, rows = search.sign, None
     places = torch.arange(levels.numel(), device=levels.device).view(levels.shape)
     found = torch.empty_like(search.x)
@@ -93,8 +118,7 @@ def _start(
     probability, density, _ = tail(node_sign * x, node_sign[None])
     score = node_sign * _normal_quantile(probability)
     slope = torch.where(density > 0, (-0.5 * score.square()).exp() / (math.sqrt(2 * math.pi) * density), 0.0)
-    wanted = torch.minimum(levels, 1 - levels).to(x)
-    sign = torch.where(levels > 0.5, -1.0, 1.0).to(x)
+    sign, wanted = (t.to(x) for t in _smaller_tail(levels))
     target = sign * _normal_quantile(wanted)
     above = (score[:, None] < target[..., None]).sum(-1)
     left, right = (above - 1).clamp(min=0), above.clamp(max=len(_NODES) - 1)
@@ -105,7 +129,7 @@ def _start(
     guess = _interpolated(target, *ends).clamp(low, high)
     mirrored = torch.where(sign > 0, low, -high), torch.where(sign > 0, high, -low)
     unknown = torch.full_like(guess, math.inf)
-    return _Search(sign * guess, *mirrored, unknown, wanted.clamp(min=torch.finfo(x.dtype).tiny), sign)
+    return _Search(sign * guess, *mirrored, unknown, wanted, sign)
 
 
 def _interpolated(

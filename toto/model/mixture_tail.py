@@ -97,11 +97,11 @@ def _in_float64(x: Tensor, sign: Tensor, prepared: Tensor) -> list[Tensor]:
 
 def _prepare_float32(df: Tensor, loc: Tensor, scale: Tensor, weights: Tensor, prepared: Tensor) -> None:
     """Everything about the components that `_in_float32` needs and that does not depend on the point."""
-    stretch, offset, exponent, density, slope, half_weight, *series = prepared
+    centre, stretch, exponent, density, slope, half_weight, *series = prepared
     df = df.clamp(max=_LARGEST_DF)
     half = 0.5 * df
+    centre.copy_(loc)
     torch.mul(df.rsqrt(), scale.reciprocal(), out=stretch)
-    torch.mul(loc, stretch, out=offset)
     torch.sub(-0.5, half, out=exponent)
     torch.mul(weights, 0.5, out=half_weight)
     raised, hill = series[:_RAISED], series[_RAISED:]
@@ -135,9 +135,9 @@ def _in_float32(x: Tensor, sign: Tensor, prepared: Tensor) -> list[Tensor]:
     u = w (1 + (s + 3) / b - (4 s^3 + 33 s^2 + 240 s + 855) / (10 b^2)) with s = w^2 = a log(1 + y^2),
     a = df - 1/2 and b = 48 a^2.
     """
-    stretch, offset, exponent, density_factor, slope_factor, half_weight, *series = prepared
+    centre, stretch, exponent, density_factor, slope_factor, half_weight, *series = prepared
     raised, hill = series[:_RAISED], series[_RAISED:]
-    y = (x * stretch).addcmul_(sign, offset, value=-1).clamp_(-_FARTHEST, _FARTHEST)
+    y = x.addcmul(sign, centre, value=-1).mul_(stretch).clamp_(-_FARTHEST, _FARTHEST)
     squared = y.square()
     log = squared.log1p()
     inverse = squared.add_(1).reciprocal_()

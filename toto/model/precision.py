@@ -11,10 +11,11 @@ from toto.model.backbone import TotoBackbone
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
 
-def resolve_precision(torch_dtype: Any, device: torch.device) -> torch.dtype:
+def resolve_precision(torch_dtype: Any, device: torch.device, name: str = "torch_dtype") -> torch.dtype:
     """The dtype of "auto", "float32", "bfloat16", "float64", or one of these dtypes of torch.
 
-    "auto" is bfloat16 on a GPU that multiplies in it (NVIDIA from Ampere on), else float32.
+    "auto" is bfloat16 on a GPU that multiplies in it (NVIDIA from Ampere on), else float32. `name` is
+    that of the argument.
 
     Raises:
         InputError: anything else.
@@ -25,7 +26,7 @@ def resolve_precision(torch_dtype: Any, device: torch.device) -> torch.dtype:
     dtype = _PRECISIONS.get(torch_dtype) if isinstance(torch_dtype, str) else torch_dtype
     if not isinstance(dtype, torch.dtype) or dtype not in _PRECISIONS.values():
         names = ", ".join(["auto", *_PRECISIONS])
-        raise InputError(f"torch_dtype must be one of {names}, got {torch_dtype!r}")
+        raise InputError(f"{name} must be one of {names}, got {torch_dtype!r}")
     return dtype
 
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 XPOS_SPAN = 512  # positions over which a feature decays by its zeta
@@ -26,12 +26,23 @@ class Rotary(NamedTuple):
     crossed: Float[Tensor, "tokens query_and_key 1 head_dim"]
 
     @classmethod
-    def at(cls, first: int, count: int, head_dim: int, dtype: torch.dtype, device: torch.device) -> "Rotary":
-        """Factors for the positions [first, first + count), in float32 or better."""
+    def at(
+        cls,
+        first: int | Int[Tensor, " rows"],
+        count: int,
+        head_dim: int,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> "Rotary":
+        """Factors for the positions [first, first + count), in float32 or better.
+
+        For rows with firsts of their own, all those of one row, then those of the next.
+        """
         work = torch.promote_types(dtype, torch.float32)
         pair = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device)
         frequency = (1.0 / 10000.0 ** (pair / head_dim)).to(work)
-        position = torch.arange(first, first + count, dtype=work, device=device)
+        firsts = torch.as_tensor(first, device=device)
+        position = (firsts[..., None] + torch.arange(count, device=device)).flatten().to(work)
         angle = position[:, None] * frequency
         zeta = ((pair + 0.4 * head_dim) / (1.4 * head_dim)).to(work)
         xpos = zeta ** (position[:, None] / XPOS_SPAN)

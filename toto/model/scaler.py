@@ -110,9 +110,12 @@ class Scaler(nn.Module, ABC):
 
     @abstractmethod
     def advance(
-        self, state: ScalingState, values: Shaped[Tensor, "*batch time"]
+        self,
+        state: ScalingState,
+        values: Shaped[Tensor, "*batch time"],
+        weights: Shaped[Tensor, "*batch time"] | None = None,
     ) -> tuple[Scale, ScalingState]:
-        """Loc and scale of further steps, all of them real, and the state after them."""
+        """Loc and scale of further steps, and the state after them; without weights all are real."""
 
     @abstractmethod
     def per_patch(
@@ -184,10 +187,13 @@ class CausalStdMeanScaler(Scaler):
 
     @torch.no_grad()
     def advance(
-        self, state: ScalingState, values: Shaped[Tensor, "*batch time"]
+        self,
+        state: ScalingState,
+        values: Shaped[Tensor, "*batch time"],
+        weights: Shaped[Tensor, "*batch time"] | None = None,
     ) -> tuple[Scale, ScalingState]:
         """See `Scaler.advance`."""
-        moments = state.moments.running(values, torch.ones_like(values))
+        moments = state.moments.running(values, torch.ones_like(values) if weights is None else weights)
         return self._scale(moments, state), state._replace(moments=moments.at(-1))
 
     def per_patch(
@@ -264,7 +270,10 @@ class StdMeanScaler(Scaler):
 
     @torch.no_grad()
     def advance(
-        self, state: ScalingState, values: Shaped[Tensor, "*batch time"]
+        self,
+        state: ScalingState,
+        values: Shaped[Tensor, "*batch time"],
+        weights: Shaped[Tensor, "*batch time"] | None = None,
     ) -> tuple[Scale, ScalingState]:
         """See `Scaler.advance`; new values change nothing here."""
         return self._scale(state, values.shape[-1]), state

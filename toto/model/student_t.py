@@ -32,9 +32,14 @@ _EXPANSION_LIMIT = 0.6  # the largest log(1 + t^2 / df) at which the expansion s
 class _LogGammaRatio(torch.autograd.Function):
     """`log_gamma_ratio`, with its derivative in closed form: autograd would keep some twenty tensors."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, a: Tensor) -> Tensor:
-        ctx.save_for_backward(a)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def forward(a: Tensor) -> Tensor:
         direct = torch.lgamma(a + 0.5) - torch.lgamma(a) - 0.5 * a.log()
         return torch.where(a < _large(a), direct, _odd_series(_GAMMA_RATIO, a.reciprocal()))
 
@@ -51,9 +56,14 @@ class _LogGammaRatio(torch.autograd.Function):
 class _Log1pSquare(torch.autograd.Function):
     """`log1p_square`, with its derivative in the form that cannot overflow."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        ctx.save_for_backward(x)
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def forward(x: Tensor) -> Tensor:
         return torch.where(x.abs() > 1e8, 2 * x.abs().log(), x.square().log1p())
 
     @staticmethod

@@ -180,7 +180,8 @@ class Toto(nn.Module):
 
         "bfloat16" multiplies in half precision in the layers, twice as fast where the processor has it, and
         keeps statistics, rotary angles, residual stream, heads and draws in float32. "auto" is bfloat16 on a
-        GPU that has it, else float32. "float64" is for reference values.
+        GPU that has it, else float32. "float64" is for reference values. Under `torch.autocast` the
+        embedding of patches is in half precision as well, and products are PyTorch's own: use either.
 
         Raises:
             InputError: any other name or dtype.
@@ -194,6 +195,9 @@ class Toto(nn.Module):
         The token-wise parts of the layers are compiled, once for all layers and all lengths of context,
         horizon and samples; attention over the cache stays as it is. `TotoForecaster.warmup` takes the
         time that the first call would. Where there is no compiler, one line is logged and nothing changes.
+
+        Raises:
+            InputError: a mode or a backend that `torch.compile` does not have.
         """
         self.model.transformer.compile_blocks(**options)
 

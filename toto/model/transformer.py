@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from toto import kernels
 from toto.model.attention import Attention
-from toto.model.cache import KVCache
 from toto.model.config import TotoConfig
 from toto.model.feed_forward import FeedForward, RMSNorm
 from toto.model.rope import Rotary
+from toto.model.row_cache import Cache
 
 Tokens = Float[Tensor, "tokens embed_dim"]
 QueryAndKey = Float[Tensor, "tokens query_and_key heads head_dim"]
@@ -105,7 +105,7 @@ class Transformer(nn.Module):
         self,
         x: Float[Tensor, "batch variates branches patches embed_dim"],
         allowed: Bool[Tensor, "batch patches variates variates"] | None = None,
-        cache: KVCache | None = None,
+        cache: Cache | None = None,
         newest_only: bool = False,
     ) -> Float[Tensor, "batch variates branches new_patches embed_dim"]:
         """Run tokens that follow those in the cache (none: that start the sequence).
@@ -120,7 +120,11 @@ class Transformer(nn.Module):
         batch, variates, branches, num_patches, _ = x.shape
         axes = Axes(batch, variates, branches, num_patches)
         first = cache.length if cache is not None else 0
-        rotary = Rotary.at(first, num_patches, self.head_dim, x.dtype, x.device).for_rows(axes.num_rows)
+        if isinstance(first, int):
+            rotary = Rotary.at(first, num_patches, self.head_dim, x.dtype, x.device).for_rows(axes.num_rows)
+        else:  # every row has a position of its own
+            firsts = first.to(x.device).repeat_interleave(branches)
+            rotary = Rotary.at(firsts, num_patches, self.head_dim, x.dtype, x.device)
         tokens = x.flatten(0, 3)
         if newest_only and self.last_time_layer < 0:
             tokens, axes = axes.newest(tokens), axes._replace(patches=1)
@@ -184,7 +188,7 @@ def _attend_across_variates(
 
 def _attend_along_time(
     axes: Axes,
-    cache: KVCache | None,
+    cache: Cache | None,
     layer: int,
     newest_only: bool,
     query_and_key: QueryAndKey,
@@ -199,12 +203,8 @@ def _attend_along_time(
     query, key, value = (patches_together(t) for t in (*query_and_key.unbind(1), value))
     if newest_only:
         query = query[:, :, :, -1:]
-    shared = None
-    if cache is not None:
-        key, value = cache.append(layer, key, value)
-        shared = cache.shared(layer)
-    if shared is None:
+    if cache is None:
         mixed = kernels.attention(query[:, :, 0], key[:, :, 0], value[:, :, 0], causal=True)[:, :, None]
     else:
-        mixed = kernels.branched_attention(query, *shared, key, value)
+        mixed = cache.attend(layer, query, key, value)
     return mixed.permute(0, 2, 3, 1, 4).flatten(0, 2).flatten(1).contiguous()
