@@ -63,6 +63,21 @@ def test_without_toto_ts_the_comparison_shows_our_numbers(script, checkpoint, tm
     assert peer_seconds == ""
 
 
+def test_the_gluonts_benchmark_compares_predictors_on_the_same_items(script, checkpoint, tmp_path, capsys):
+    pytest.importorskip("gluonts")
+    benchmark = script("gluonts_predictor")
+    options = ["--model", checkpoint, "--peer", str(tmp_path / "absent"), "--repeats", "1", "--threads", "1"]
+    benchmark.main([*options, "--series", "2", "--context", "70", "--horizon", "12", "--samples", "10"])
+    shown = capsys.readouterr()
+    assert "2 series of 1 x 70 -> 12, 10 paths" in shown.out
+    assert "our numbers alone" in shown.err
+    name, seconds, ratio, *_ = table_cells(shown.out)
+    assert (name, ratio) == ("ours", "")
+    assert float(seconds) > 0
+    costs = {"ours": benchmark.Cost(2.0, 1.0), "toto-ts": benchmark.Cost(50.0, 1.5)}
+    assert benchmark.rows(costs)[1] == ["toto-ts", "50", "25.0", "20", "1.50"]
+
+
 def test_a_measured_process_that_fails_says_why(script, tmp_path):
     common = script("common")
     with pytest.raises(common.NotMeasuredError, match="no model there"):

@@ -11,14 +11,14 @@ from toto.evaluation.statistical import STATISTICAL, Statistical
 from toto.model.toto import Toto
 
 BASELINES = ("seasonal-naive", "repeat-last", *STATISTICAL)
-DEFAULT_CONTEXT = 2048
+DEFAULT_CONTEXT = 4096
 
 
 def make_forecaster(settings: Settings, device: str = "cpu") -> Forecaster:
     """The baseline of the name `settings.model`, else the Toto that it names.
 
     Baselines draw no samples and take every variate by itself; samples, seed and grouping are Toto's alone.
-    A Toto sees 2048 steps unless `settings.context` says otherwise, a baseline all of the history.
+    A Toto sees 4096 steps unless `settings.context` says otherwise, a baseline all of the history.
 
     Raises:
         MissingExtraError: a baseline whose package is not installed.
@@ -41,7 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     names = f"a baseline ({', '.join(BASELINES)}), or a Toto: a bundled name, a folder, a hub id"
     add("--model", default="toto-nano", help=names)
-    add("--context", type=int, help="steps of history that are seen (Toto: 2048, baselines: all)")
+    add("--context", type=int, help="steps of history that are seen (default: Toto 4096, baselines all)")
     add("--samples", type=int, default=256, help="sample paths of each forecast")
     add("--seed", type=int, default=0, help="of the sample paths")
     add("--variance-reduction", action="store_true", help="draw paths that cover the distribution evenly")

@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import fmean
 
 from toto.errors import TotoError
-from toto.evaluation.choose import DEFAULT_CONTEXT, add_options, chosen_settings, make_forecaster
+from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
 from toto.evaluation.evaluate import Progress, Result, Stopwatch, forecast_windows, measurement
 from toto.evaluation.forecaster import Forecaster
 from toto.evaluation.lsf_tasks import DATASETS, HORIZONS, check_datasets, lsf_tasks
@@ -17,6 +17,7 @@ from toto.evaluation.report import TextTable, check_output, progress_bar, write_
 from toto.evaluation.task import Task
 
 METRICS = ("mse", "mae")
+CONTEXT = 2048  # of the published protocol
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--horizons", nargs="+", type=int, default=HORIZONS, metavar="STEPS", help="(default: %(default)s)")
     add("--stride", type=int, default=1, help="steps from window to window (as published: 1)")
     add_options(parser)
-    parser.set_defaults(context=DEFAULT_CONTEXT)
+    parser.set_defaults(context=CONTEXT)
     return parser
 
 

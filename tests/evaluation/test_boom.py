@@ -1,0 +1,191 @@
+"""BOOM: datasets in its format, shifted geometric means, and the command."""
+
+import json
+import math
+import re
+import sys
+
+import numpy as np
+import pytest
+from benchmark_files import seasonal
+
+from toto.errors import InputError, MissingExtraError
+from toto.evaluation.boom import aggregate, main, shifted_geometric_mean, summary
+from toto.evaluation.boom_tasks import boom_tasks, horizon_and_season, read_dataset
+from toto.evaluation.report import read_results
+
+arrow = pytest.importorskip("pyarrow")
+
+
+def save_dataset(folder, targets, frequency):
+    """A dataset as the package `datasets` saves it: a stream of record batches, and the state."""
+    folder.mkdir(parents=True)
+    rows = [
+        {"start": "2024-05-01 00:00:00", "item_id": f"{place}", "freq": frequency, "target": target.tolist()}
+        for place, target in enumerate(targets)
+    ]
+    table = arrow.Table.from_pylist(rows)
+    path = str(folder / "data-00000-of-00001.arrow")
+    with arrow.OSFile(path, "wb") as file, arrow.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}
+    (folder / "state.json").write_text(json.dumps(state))
+
+
+@pytest.fixture
+def boom_folder(tmp_path):
+    """A query of three variates, one of a single variate, and one that never changes."""
+    folder = tmp_path / "boom"
+    gappy = seasonal(3, 900, 24)
+    gappy[1, 100:120] = np.nan
+    save_dataset(folder / "ds-1-H", [gappy], "H")
+    save_dataset(folder / "ds-20-5T", [seasonal(1, 700, 288)[0]], "5T")
+    save_dataset(folder / "ds-3-D", [np.zeros(200)], "D")
+    return folder
+
+
+def test_a_dataset_is_read_as_it_was_saved(boom_folder):
+    series, frequency = read_dataset(boom_folder / "ds-1-H")
+    assert frequency == "H"
+    expected = seasonal(3, 900, 24)
+    expected[1, 100:120] = np.nan
+    np.testing.assert_array_equal(series[0], expected)
+    assert read_dataset(boom_folder / "ds-20-5T")[0][0].shape == (1, 700)
+
+
+def test_a_folder_that_datasets_itself_saved_is_read(tmp_path):
+    datasets = pytest.importorskip("datasets")
+    rows = [{"target": seasonal(2, 50, 7).tolist(), "freq": "T"}]
+    datasets.Dataset.from_list(rows).save_to_disk(str(tmp_path / "ds-9-T"))
+    series, frequency = read_dataset(tmp_path / "ds-9-T")
+    np.testing.assert_allclose(series[0], seasonal(2, 50, 7))
+    assert frequency == "T"
+
+
+def test_terms_are_one_ten_and_fifteen_horizons_where_the_series_is_long_enough(boom_folder):
+    tasks = {task.name: task for task in boom_tasks(boom_folder)}
+    assert list(tasks) == ["ds-1-H/short", "ds-20-5T/short", "ds-3-D/short"]
+    assert tasks["ds-1-H/short"].horizon == 48
+    assert tasks["ds-1-H/short"].num_windows == 2
+    assert tasks["ds-1-H/short"].seasonality == 24
+    assert (tasks["ds-20-5T/short"].seasonality, tasks["ds-3-D/short"].horizon) == (288, 30)
+
+
+def test_long_series_have_all_terms(tmp_path):
+    save_dataset(tmp_path / "ds-5-10S", [seasonal(2, 1500, 60)], "10S")
+    tasks = {task.name: task.horizon for task in boom_tasks(tmp_path)}
+    assert tasks == {"ds-5-10S/short": 60, "ds-5-10S/medium": 600}
+    assert [task.name for task in boom_tasks(tmp_path, terms=["medium"])] == ["ds-5-10S/medium"]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "expected"),
+    [
+        ("S", (60, 3600)),
+        ("10S", (60, 360)),
+        ("T", (48, 1440)),
+        ("5min", (48, 288)),
+        ("7T", (48, 1)),
+        ("h", (48, 24)),
+        ("D", (30, 1)),
+        ("W-SUN", (8, 1)),
+        ("ME", (12, 12)),
+    ],
+)
+def test_horizon_and_season_follow_the_interval(frequency, expected):
+    assert horizon_and_season(frequency) == expected
+
+
+def test_the_shifted_geometric_mean():
+    assert shifted_geometric_mean([2.0, 8.0], 0.0) == pytest.approx(4)
+    assert shifted_geometric_mean([0.0, 0.0]) == pytest.approx(0, abs=1e-12)
+    assert shifted_geometric_mean([0.0, 1.0], 1e-5) == pytest.approx(math.sqrt(1e-5 * (1 + 1e-5)) - 1e-5)
+    assert math.isnan(shifted_geometric_mean([]))
+
+
+def scored(mase, crps, mae):
+    return {"mase": float(mase), "crps": float(crps), "mae": float(mae)}
+
+
+def test_tasks_without_a_scale_are_a_group_of_their_own():
+    results = [
+        scored(1.0, 0.2, 3.0),
+        scored(4.0, 0.1, 1.0),
+        scored(math.nan, math.nan, 0.5),
+        scored(2.0, 0.3, 2),
+    ]
+    references = [
+        scored(2.0, 0.4, 1),
+        scored(2.0, 0.4, 1),
+        scored(math.nan, math.nan, 0),
+        scored(1.0, 0.0, 0),
+    ]
+    means = aggregate(results, references)
+    assert means["scaled"] == pytest.approx({"mase": 1.0, "crps": math.sqrt(0.5 * 0.25)}, rel=1e-4)
+    assert means["unscaled"] == pytest.approx({"mae": 1.0, "crps": 0.3}, rel=1e-4)
+    assert "2 tasks, relative to the baseline: MASE 1.000" in summary(results, references)
+    assert "2 tasks without variation, not scaled: MAE 1, CRPS 0.3" in summary(results, references)
+
+
+def test_the_command_prints_scores_and_means_and_writes_them(boom_folder, make_tiny, tmp_path, capsys):
+    make_tiny().float().save_pretrained(tmp_path / "model")
+    options = ["--data", str(boom_folder), "--model", str(tmp_path / "model"), "--context", "64"]
+    assert main([*options, "--samples", "4", "--terms", "short", "--out", str(tmp_path / "out.json")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[2:5]] == ["ds-1-H/short", "ds-20-5T/short", "ds-3-D/short"]
+    assert lines[4].split()[3:5] == ["nan", "-"]
+    assert lines[6].startswith("2 tasks, relative to the baseline: MASE ")
+    assert lines[7].startswith("1 tasks without variation, not scaled: MAE ")
+    assert len(read_results(tmp_path / "out.json")) == 6
+
+
+def test_the_baseline_relative_to_itself_is_one(boom_folder, capsys):
+    assert main(["--data", str(boom_folder), "--datasets", "ds-1-H", "--model", "seasonal-naive"]) == 0
+    assert "1 tasks, relative to the baseline: MASE 1.000, CRPS 1.000" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--terms", "shrt"], "error: terms must be among short, medium, long, got shrt"),
+        (
+            ["--datasets", "ds-1-H", "ds-7-T"],
+            r"error: datasets must be folders in .*boom with .*, got ds-7-T",
+        ),
+        (["--data", "nowhere"], "error: nowhere: there is no dataset of BOOM, a folder with state.json"),
+        (["--out", "out.txt"], r"error: out must end in \.json or \.csv"),
+    ],
+)
+def test_bad_options_are_one_line_and_exit_status_2(boom_folder, options, message, capsys):
+    assert main(["--data", str(boom_folder), *options]) == 2
+    assert re.match(message, capsys.readouterr().err)
+
+
+def test_a_damaged_dataset_is_an_error(boom_folder):
+    (boom_folder / "ds-1-H" / "data-00000-of-00001.arrow").write_bytes(b"no arrow")
+    with pytest.raises(InputError, match="ds-1-H: not a dataset as BOOM has it"):
+        next(boom_tasks(boom_folder))
+    (boom_folder / "ds-20-5T" / "state.json").write_text("{}")
+    with pytest.raises(InputError, match="ds-20-5T: not a dataset as BOOM has it: '_data_files'"):
+        next(boom_tasks(boom_folder, ["ds-20-5T"]))
+
+
+def test_a_dataset_without_series_is_an_error(tmp_path):
+    (tmp_path / "ds-0-T").mkdir()
+    (tmp_path / "ds-0-T" / "state.json").write_text('{"_data_files": []}')
+    with pytest.raises(InputError, match="ds-0-T: there is no series in its files"):
+        read_dataset(tmp_path / "ds-0-T")
+
+
+@pytest.mark.parametrize("frequency", ["5X", "", "Q"])
+def test_an_interval_without_a_horizon_is_an_error(frequency):
+    with pytest.raises(
+        InputError, match=f"freq must be like 5T, of a unit among S, T, .*, got '{frequency}'"
+    ):
+        horizon_and_season(frequency)
+
+
+def test_without_pyarrow_the_message_says_what_to_install(boom_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r"reading BOOM needs pyarrow: pip install .*\[pandas\]"):
+        read_dataset(boom_folder / "ds-1-H")
