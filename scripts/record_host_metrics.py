@@ -2,6 +2,7 @@
 
     pip install psutil
     python scripts/record_host_metrics.py --rows 1440 --interval-seconds 5 --out examples/host_metrics.csv
+    python scripts/record_host_metrics.py --rows 17280 --out - | toto watch
 
 Every row holds the mean rate since the row before it (counters; 0 where one was reset) or the
 value at that moment (gauges). Rows are written as they are taken, so an interrupted recording
@@ -25,7 +26,9 @@ Columns and units:
 
 import argparse
 import csv
+import sys
 import time
+from contextlib import nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -77,10 +80,11 @@ COLUMNS = [
 
 
 def record(out: Path, rows: int, interval_seconds: float) -> None:
-    """Write `rows` rows to `out`, sleeping to the next multiple of the interval before each."""
-    with out.open("w", newline="") as file:
+    """Write `rows` rows to `out` (-: standard output), sleeping to the next multiple of the interval before each."""
+    with nullcontext(sys.stdout) if str(out) == "-" else out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["time", *COLUMNS])
+        file.flush()
         tick = int(time.time() // interval_seconds) + 1
         time.sleep(tick * interval_seconds - time.time())
         before, before_time = counters(), time.monotonic()
@@ -107,7 +111,9 @@ def main() -> None:
     parser.add_argument(
         "--interval-seconds", type=float, default=5.0, help="seconds between rows (default: 5)"
     )
-    parser.add_argument("--out", type=Path, default=Path("host_metrics.csv"), help="file to write")
+    parser.add_argument(
+        "--out", type=Path, default=Path("host_metrics.csv"), help="file to write; -: standard output"
+    )
     arguments = parser.parse_args()
     record(arguments.out, arguments.rows, arguments.interval_seconds)
 

@@ -2,11 +2,9 @@
 
 import subprocess
 import sys
-from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -28,19 +26,6 @@ def checkpoint(tiny, tmp_path):
     """The folder of a tiny random model."""
     tiny.float().save_pretrained(tmp_path / "tiny")
     return str(tmp_path / "tiny")
-
-
-@pytest.mark.parametrize("context", [16, 64])
-def test_a_step_that_is_missing_in_all_variates_shortens_no_history(script, tiny, monkeypatch, context):
-    evaluate = script("evaluate_bundled")
-    monkeypatch.setattr(evaluate, "HORIZON", 8)
-    values = np.random.default_rng(0).normal(size=(2, 32))
-    values[:, 18] = np.nan
-    forecaster, options = TotoForecaster(tiny.float()), Namespace(context=context, samples=4, seed=0)
-    found = evaluate.forecast_windows(forecaster, values, [24], options, np.zeros(2))
-    seen = MaskedTimeseries.from_array(torch.from_numpy(values[None, :, max(0, 24 - context) : 24]).float())
-    expected = forecaster.forecast(seen, 8, 4, samples_per_batch=64, seed=0)
-    torch.testing.assert_close(found.samples, expected.samples)
 
 
 def test_a_machine_that_counts_no_network_traffic_is_recorded_with_zeros(script, monkeypatch):
