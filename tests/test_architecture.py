@@ -50,7 +50,12 @@ HOMES = {
         "evaluation/backtest_result.py",
     },
     "narwhals": {"data/table.py", "data/stamps.py", "data/frame.py", "data/forecast_frame.py"},
-    "matplotlib": {"inference/plot.py", "training/curves.py", "evaluation/backtest_plot.py"},
+    "matplotlib": {
+        "inference/plot.py",
+        "anomaly/plot.py",
+        "training/curves.py",
+        "evaluation/backtest_plot.py",
+    },
     "gluonts": {
         "inference/gluonts_predictor.py",
         "inference/gluonts_forecast.py",

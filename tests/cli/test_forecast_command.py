@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import MaskedTimeseries, Toto, TotoForecaster
+from toto import TotoForecaster, TotoPipeline
 from toto.cli import report
 
 pd = pytest.importorskip("pandas")
@@ -30,21 +30,21 @@ def failed(result, message: str) -> None:
 def test_the_variates_of_a_wide_file_are_forecast(toto_command, wide_file):
     result = toto_command("forecast", wide_file, "--out", "out.csv")
     frame = written(result, "out.csv")
-    assert list(frame.columns) == ["time", "variate", "0.1", "0.5", "0.9", "mean"]
+    assert list(frame.columns) == ["time", "variate", "mean", "median", "0.1", "0.5", "0.9"]
     assert frame["variate"].tolist() == ["cpu"] * 5 + ["load"] * 5
     assert frame["time"].tolist()[:2] == ["2024-01-01 02:00:00", "2024-01-01 02:01:00"]
     assert (frame["0.1"] <= frame["0.5"]).all()
     assert (frame["0.5"] <= frame["0.9"]).all()
 
 
-def test_the_command_gives_what_the_forecaster_gives(toto_command, wide_file, model_folder):
-    options = ["--seed", 3, "--device", "cpu", "--out", "out.csv"]
+def test_the_command_gives_what_the_pipeline_gives(toto_command, wide_file, model_folder):
+    options = ["--seed", 3, "--device", "cpu", "--horizon", 12, "--out", "out.csv"]
     frame = written(toto_command("forecast", wide_file, *options), "out.csv")
-    values = pd.read_csv(wide_file)[["cpu", "load"]].to_numpy().T
-    forecaster = TotoForecaster(Toto.from_pretrained(model_folder))
-    forecast = forecaster.forecast(MaskedTimeseries.from_array(values), 5, 16, seed=3)
-    np.testing.assert_allclose(frame["0.5"], forecast.median[0].flatten(), rtol=1e-5)
-    np.testing.assert_allclose(frame["mean"], forecast.mean[0].flatten(), rtol=1e-5)
+    pipeline = TotoPipeline.from_pretrained(model_folder)
+    data = pd.read_csv(wide_file, parse_dates=["time"])
+    expected = pipeline.forecast(data, 12, multivariate=True, num_samples=16, seed=3)
+    np.testing.assert_allclose(frame["0.5"], expected.median.flatten(), rtol=1e-5)
+    np.testing.assert_allclose(frame["mean"], expected.mean.flatten(), rtol=1e-5)
 
 
 def test_the_output_says_what_ran(toto_command, wide_file, model_folder):
@@ -67,7 +67,8 @@ def test_a_short_forecast_is_printed_in_full_and_a_long_one_in_part(toto_command
 
 def test_the_same_seed_gives_the_same_table_and_another_seed_another(toto_command, wide_file):
     tables = [
-        toto_command("forecast", wide_file, "--seed", seed).stdout.rsplit("\n", 2)[0] for seed in (7, 7, 8)
+        toto_command("forecast", wide_file, "--horizon", 12, "--seed", seed).stdout.rsplit("\n", 2)[0]
+        for seed in (7, 7, 8)
     ]
     assert tables[0] == tables[1]
     assert tables[0] != tables[2]
@@ -75,7 +76,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another(toto_comman
 
 def test_quantiles_name_their_columns_in_order(toto_command, wide_file):
     result = toto_command("forecast", wide_file, "--quantiles", "0.975, 0.5,.025", "--out", "out.csv")
-    assert list(written(result, "out.csv").columns)[2:-1] == ["0.025", "0.5", "0.975"]
+    assert list(written(result, "out.csv").columns)[4:] == ["0.025", "0.5", "0.975"]
 
 
 def test_columns_choose_the_variates(toto_command, wide_file):
@@ -97,7 +98,7 @@ def test_independent_columns_do_not_see_each_other(toto_command, wide_file):
 def test_the_series_of_a_long_file_are_forecast_on_their_own_grids(toto_command, long_file):
     result = toto_command("forecast", long_file, "--out", "out.csv")
     frame = written(result, "out.csv")
-    assert list(frame.columns) == ["unique_id", "ds", "0.1", "0.5", "0.9", "mean"]
+    assert list(frame.columns) == ["unique_id", "ds", "mean", "median", "0.1", "0.5", "0.9"]
     first = frame.groupby("unique_id")["ds"].first().to_dict()
     assert first == {
         "north": "2024-02-10 00:00:00",
@@ -121,8 +122,11 @@ def test_a_long_series_does_not_depend_on_which_others_there_are(toto_command, l
 def test_equal_series_of_a_long_file_draw_different_paths(toto_command, long_file):
     frame = pd.read_csv(long_file).query("unique_id == 'north'")
     pd.concat([frame, frame.assign(unique_id="copy")]).to_csv("twice.csv", index=False)
-    result = written(toto_command("forecast", "twice.csv", "--out", "out.csv"), "out.csv")
-    assert not np.allclose(result["0.5"][:5], result["0.5"][5:])
+    options = ["--horizon", 16, "--out", "out.csv"]
+    result = written(toto_command("forecast", "twice.csv", *options), "out.csv")
+    first, copy = result["0.5"][:16].to_numpy(), result["0.5"][16:].to_numpy()
+    np.testing.assert_allclose(first[:8], copy[:8], rtol=1e-5)  # of the first patch nothing is drawn
+    assert not np.allclose(first[8:], copy[8:])
 
 
 def test_a_long_file_may_name_its_columns(toto_command, long_file):
@@ -181,15 +185,17 @@ def test_a_variate_without_any_value_is_told(toto_command, tmp_path):
     (tmp_path / "empty.csv").write_text("time,a,b\n1,5,\n2,6,\n3,7,\n")
     result = toto_command("forecast", "empty.csv")
     assert result.exit_code == 0
-    assert "note: a, b: 1 of 2 variates hold no real value" in result.stderr
+    assert "note: b: no value in the context; what has none is forecast as if it were 0" in result.stderr
 
 
-def test_sort_sorts(toto_command, wide_file, tmp_path):
+def test_rows_may_be_in_any_order(toto_command, wide_file, tmp_path):
     lines = wide_file.read_text().splitlines()
     (tmp_path / "mixed.csv").write_text("\n".join([lines[0], *lines[:0:-1]]))
     tables = []
-    for name, options in (("wide.csv", []), ("mixed.csv", ["--sort"])):
-        tables.append(written(toto_command("forecast", name, *options, "--out", "out.csv"), "out.csv"))
+    for name in ("wide.csv", "mixed.csv"):
+        result = toto_command("forecast", name, "--out", "out.csv")
+        tables.append(written(result, "out.csv"))
+    assert "note: mixed.csv: the rows of 1 series are sorted by time" in result.stderr
     pd.testing.assert_frame_equal(*tables)
 
 
@@ -221,6 +227,23 @@ def test_a_long_table_may_have_any_column_names(toto_command, tmp_path):
     assert all(level in result.stdout for level in ("0.1", "0.5", "0.9"))
 
 
+def test_rows_of_one_step_are_made_one(toto_command, tmp_path):
+    (tmp_path / "twice.csv").write_text("time,y\n" + "".join(f"{t // 2},{t}\n" for t in range(40)))
+    result = toto_command("forecast", "twice.csv", "--aggregate", "mean", "--out", "out.csv")
+    assert written(result, "out.csv")["time"].tolist() == [20, 21, 22, 23, 24]
+    assert "note: twice.csv: mean of rows on one step: 20 rows less" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "first"), [("--day-first", "2024-07-01"), ("--month-first", "2024-01-07")]
+)
+def test_the_order_of_day_and_month_may_be_told(toto_command, tmp_path, option, first):
+    rows = "".join(f"01/0{number}/2024,1\n" for number in (4, 5, 6))
+    (tmp_path / "days.csv").write_text("time,y\n" + rows)
+    result = toto_command("forecast", "days.csv", option, "--out", "out.csv")
+    assert written(result, "out.csv")["time"][0].startswith(first)
+
+
 def test_values_that_hardly_vary_are_noted(toto_command, tmp_path):
     rows = "\n".join(f"{i},{0.001 * (i % 7)},{i % 7},2.3" for i in range(40))
     (tmp_path / "small.csv").write_text("time,errors,load,limit\n" + rows)
@@ -232,13 +255,20 @@ BAD_FILES = {
     "text": ("time,y\n1,1\n2,broken\n3,3\n", "bad.csv, line 3, column y: 'broken' is not a number"),
     "repeated": (
         "time,y\n1,1\n2,2\n2,3\n",
-        "bad.csv, line 4, column time: 2 is there a second time (1 repeated",
+        "bad.csv, line 4, column time: 2 is there a second time; keep one row",
     ),
-    "unsorted": (
-        "time,y\n1,1\n3,2\n2,3\n",
-        "bad.csv, line 4, column time: 2 stands after 3; time stamps must",
+    "irregular": (
+        "time,y\n1,1\n2,2\n3,2\n3.4,3\n",
+        "bad.csv, line 5, column time: 3.4 falls on the same step of 1 as 3",
     ),
-    "irregular": ("time,y\n1,1\n2,2\n3,2\n4.5,3\n", "bad.csv, line 5, column time: 4.5 is not on the grid"),
+    "day or month": (
+        "time,y\n01/02/2024,1\n02/02/2024,1\n",
+        "column time: '01/02/2024' and all others can be read with the day first or with the month first; say",
+    ),
+    "one row": (
+        "unique_id,ds,y\na,2024-01-01,1\na,2024-01-02,1\nb,2024-01-01,1\n",
+        "bad.csv, line 4, column ds: 2024-01-01 of series b is the only time stamp; 2 are needed",
+    ),
     "no rows": ("time,y\n", "bad.csv: no rows; at least one row of values is needed"),
     "empty": ("", "bad.csv: the file is empty; the first line must name the columns"),
     "binary": ("\udcff\udcfe\x00", "bad.csv: not a text file in UTF-8"),

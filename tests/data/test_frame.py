@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from toto import InputError
-from toto.data import frame as frame_module
-from toto.data.frame import forecast_frame, is_long, series_from_long, series_from_wide
+from toto.data import gridding
+from toto.data.frame import is_long, series_from_long, series_from_table, series_from_wide
+from toto.data.layout import Layout
 from toto.data.table import Table
 
 pd = pytest.importorskip("pandas")
@@ -29,12 +30,14 @@ def test_the_variates_of_a_wide_frame_are_one_series():
     assert series.variates == ("cpu", "load")
     assert series.labels == ["cpu", "load"]
     assert series.grid.spacing == "1 h"
-    assert series.future_times(2).astype(str).tolist() == ["2024-01-01 03:00:00", "2024-01-01 04:00:00"]
-    assert series.times().astype(str).tolist() == hours(3)
+    np.testing.assert_array_equal(series.future_times(2), np.array(hours(2, "2024-01-01 03:00"), "M8[us]"))
+    np.testing.assert_array_equal(series.times(), np.array(hours(3), "M8[us]"))
 
 
 def test_columns_choose_the_variates_and_their_order():
-    series = series_from_wide(wide(hours(2), city=["Rome", "Oslo"], a=[1, 2], b=[3, 4]), columns=["b", "a"])
+    series = series_from_wide(
+        wide(hours(2), city=["Rome", "Oslo"], a=[1, 2], b=[3, 4]), Layout(columns=["b", "a"])
+    )
     assert series.variates == ("b", "a")
     np.testing.assert_array_equal(series.values, [[3, 4], [1, 2]])
 
@@ -61,31 +64,12 @@ def test_business_days_go_on_after_the_weekend():
     days = pd.bdate_range("2024-03-01", periods=10)
     series = series_from_wide(wide(days, y=np.arange(10.0)))
     assert series.values.shape == (1, 10)
-    assert series.future_times(2).astype(str).tolist() == ["2024-03-15", "2024-03-18"]
+    np.testing.assert_array_equal(series.future_times(2), np.array(["2024-03-15", "2024-03-18"], "M8[us]"))
 
 
 def test_month_ends_go_on_as_month_ends():
     series = series_from_wide(wide(["2023-11-30", "2023-12-31", "2024-01-31"], y=[1, 2, 3]))
-    assert series.future_times(2).astype(str).tolist() == ["2024-02-29", "2024-03-31"]
-
-
-def test_hours_of_a_time_zone_go_on_through_the_change_of_the_clock():
-    times = pd.date_range("2024-03-30 20:00", periods=6, freq="h", tz="Europe/Berlin")
-    series = series_from_wide(wide(times, y=np.arange(6.0)))
-    assert series.values.shape == (1, 6)
-    expected = pd.date_range(times[-1], periods=4, freq="h")[1:]
-    assert series.future_times(3).tolist() == expected.tolist()
-    assert series.future_times(3)[0].hour == 3
-
-
-def test_days_of_a_time_zone_are_days_on_its_clock():
-    times = pd.date_range("2024-03-28", periods=6, freq="D", tz="Europe/Berlin")
-    series = series_from_wide(wide(times, y=np.arange(6.0)))
-    assert series.values.shape == (1, 6)
-    assert [str(time) for time in series.future_times(2)] == [
-        "2024-04-03 00:00:00+02:00",
-        "2024-04-04 00:00:00+02:00",
-    ]
+    np.testing.assert_array_equal(series.future_times(2), np.array(["2024-02-29", "2024-03-31"], "M8[us]"))
 
 
 def test_the_series_of_a_long_frame_have_their_own_lengths_and_grids():
@@ -101,14 +85,9 @@ def test_the_series_of_a_long_frame_have_their_own_lengths_and_grids():
 def test_a_long_frame_may_name_its_columns_and_have_several_targets():
     frame = pd.DataFrame({"store": [7, 7], "day": ["2024-01-01", "2024-01-02"], "n": [1, 2], "p": [3, 4]})
     assert is_long(Table(frame), "store")
-    (series,) = series_from_long(Table(frame), "store", "day", ["p", "n"])
+    (series,) = series_from_long(Table(frame), Layout("day", ["p", "n"], "store"))
     np.testing.assert_array_equal(series.values, [[3, 4], [1, 2]])
     assert series.labels == ["7, p", "7, n"]
-    result = forecast_frame(series, np.zeros((2, 1)), np.zeros((1, 2, 1)), [0.5])
-    assert list(result.columns) == ["store", "day", "target", "0.5", "mean"]
-    assert result["target"].tolist() == ["p", "n"]
-    single = forecast_frame(series.split()[1], np.zeros((1, 1)), np.zeros((1, 1, 1)), [0.5])
-    assert single["target"].tolist() == ["n"]
 
 
 def test_a_frame_is_long_by_its_unique_id():
@@ -132,50 +111,6 @@ def test_the_model_takes_the_last_steps_of_all_variates_as_one_group():
     assert series.masked_timeseries().series.shape == (2, 4)
 
 
-def test_sort_brings_rows_in_order_whatever_the_order_was():
-    times, values = np.array(hours(5)), np.arange(5.0)
-    order = np.array([3, 0, 4, 2, 1])
-    series = series_from_wide(wide(times[order], y=values[order]), sort=True)
-    np.testing.assert_array_equal(series.values, [values])
-    rows = [("a", times[i], values[i]) for i in order]
-    np.testing.assert_array_equal(series_from_long(long(*rows), sort=True)[0].values, [values])
-
-
-def test_a_wide_forecast_is_one_row_per_variate_and_step():
-    series = series_from_wide(wide(hours(3), a=[1, 2, 3], b=[4, 5, 6]))
-    mean = np.array([[1.0, 2.0], [3.0, 4.0]])
-    result = forecast_frame(series, mean, np.stack([mean - 1, mean + 1]), [0.1, 0.975])
-    assert list(result.columns) == ["time", "variate", "0.1", "0.975", "mean"]
-    assert result["variate"].tolist() == ["a", "a", "b", "b"]
-    assert result["time"].astype(str).tolist() == ["2024-01-01 03:00:00", "2024-01-01 04:00:00"] * 2
-    assert result["0.975"].tolist() == [2.0, 3.0, 4.0, 5.0]
-
-
-def test_levels_that_are_close_have_columns_of_their_own():
-    series = series_from_wide(wide(hours(2), y=[1, 2]))
-    levels = [0.1 + 0.2, 0.999999, 0.9999999, 1 - 1e-8]
-    result = forecast_frame(series, np.zeros((1, 1)), np.zeros((4, 1, 1)), levels)
-    assert list(result.columns[2:-1]) == ["0.3", "0.999999", "0.9999999", "0.99999999"]
-
-
-def test_a_long_forecast_keeps_the_names_of_its_columns():
-    (series,) = series_from_long(long(("a", "2024-01-01", 1), ("a", "2024-01-02", 2)))
-    result = forecast_frame(series, np.ones((1, 1)), np.ones((1, 1, 1)), [0.5])
-    assert result.to_dict("list") == {
-        "unique_id": ["a"],
-        "ds": [pd.Timestamp("2024-01-03")],
-        "mean": [1.0],
-        "0.5": [1.0],
-    }
-
-
-def test_a_column_with_a_name_of_the_forecast_is_an_error():
-    frame = wide(hours(2), y=[1, 2]).frame.rename(columns={"time": "mean"}).assign(unique_id="a")
-    (series,) = series_from_long(Table(frame), time_column="mean")
-    with pytest.raises(InputError, match="the column 'mean' has the name of a column of the forecast"):
-        forecast_frame(series, np.zeros((1, 1)), np.zeros((1, 1, 1)), [0.5])
-
-
 def raises(message: str):
     return pytest.raises(InputError, match=message)
 
@@ -188,7 +123,7 @@ def test_a_frame_without_rows_is_an_error():
 
 
 def test_one_row_has_no_interval():
-    with raises("row 0, column time: 2024-01-01 is the only row; 2 are needed to know the interval"):
+    with raises("row 0, column time: 2024-01-01 is the only time stamp; 2 are needed to know the interval"):
         series_from_wide(wide(["2024-01-01"], y=[1]))
 
 
@@ -199,51 +134,44 @@ def test_a_frame_without_values_is_an_error():
 
 def test_a_column_cannot_be_used_twice():
     with raises("columns: 'y' is used twice"):
-        series_from_wide(wide(hours(2), y=[1, 2]), columns=["y", "y"])
+        series_from_wide(wide(hours(2), y=[1, 2]), Layout(columns=["y", "y"]))
     with raises("columns: 'time' is used twice; the time and id columns hold no values"):
-        series_from_wide(wide(hours(2), y=[1, 2]), columns=["time"])
+        series_from_wide(wide(hours(2), y=[1, 2]), Layout(columns=["time"]))
 
 
 def test_an_unknown_column_is_an_error_that_lists_the_others():
     with raises("data frame: no column 'x'; there are time, y"):
-        series_from_wide(wide(hours(2), y=[1, 2]), columns=["x"])
+        series_from_wide(wide(hours(2), y=[1, 2]), Layout(columns=["x"]))
     with raises("data frame: no column 'shop'; there are unique_id, ds, y"):
-        series_from_long(long(("a", "2024-01-01", 1)), "shop")
-
-
-def test_unsorted_stamps_are_an_error_that_names_the_first():
-    times = hours(4)
-    times[2], times[1] = times[1], times[2]
-    with raises(r"row 2, column time: 2024-01-01 01:00:00 stands after 2024-01-01 02:00:00; .*--sort"):
-        series_from_wide(wide(times, y=[1, 2, 3, 4]))
+        series_from_long(long(("a", "2024-01-01", 1)), Layout(id_column="shop"))
 
 
 def test_repeated_stamps_are_an_error_that_names_the_first_and_counts():
     times = [*hours(3), *hours(3)]
-    with raises(r"row 1, column time: 2024-01-01 00:00:00 is there a second time \(3 repeated in all\)"):
+    with raises(r"row 1, column time: 2024-01-01 00:00:00 is there a second time \(3 such rows in all\)"):
         series_from_wide(wide(np.repeat(hours(3), 2), y=np.arange(6)))
     with raises(r"row 3, column time: 2024-01-01 00:00:00 is there a second time .*--id-column"):
-        series_from_wide(wide(times, y=np.arange(6)), sort=True)
-    with raises("row 3, column ds: 2024-01-01 01:00:00 of series b is there a second time"):
-        series_from_long(long(("a", *[hours(2)[0], 1]), ("a", hours(2)[1], 1), *[("b", hours(2)[1], 1)] * 2))
-
-
-def test_an_irregular_stamp_is_an_error_that_names_it():
-    times = [*hours(4), "2024-01-01 04:20:00"]
-    message = "row 4, column time: 2024-01-01 04:20:00 is not on the grid: most rows are 1 h apart"
-    with raises(message):
-        series_from_wide(wide(times, y=np.arange(5)))
+        series_from_wide(wide(times, y=np.arange(6)))
+    with raises("row 4, column ds: 2024-01-01 01:00:00 of series b is there a second time"):
+        series_from_long(
+            long(
+                ("a", *[hours(2)[0], 1]),
+                ("a", hours(2)[1], 1),
+                ("b", hours(2)[0], 1),
+                *[("b", hours(2)[1], 1)] * 2,
+            )
+        )
 
 
 @pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
-def test_stamps_in_one_microsecond_are_an_error_that_names_the_finest_interval(zone):
-    times = pd.date_range("2024-01-01", periods=4, freq="100ns", tz=zone)
+def test_stamps_in_one_microsecond_are_an_error_that_names_both(zone):
+    times = pd.date_range("2024-01-01", periods=4, freq="400ns", tz=zone)
     with raises(
-        "row 1, column time: .* is in the same microsecond as the row before it; dates are read to 1 us"
+        "row 1, column time: .* is the same moment as 2024-01-01 00:00:00.*, for dates are read to 1 us"
     ):
         series_from_wide(wide(times, y=np.arange(4)))
     rows = [("a", str(time), 1) for time in times]
-    with raises("row 1, column ds: .* of series a is in the same microsecond"):
+    with raises("row 1, column ds: .* of series a is the same moment as"):
         series_from_long(long(*rows))
 
 
@@ -252,13 +180,8 @@ def test_stamps_a_microsecond_apart_are_read():
     assert series_from_wide(wide(times, y=np.arange(4))).grid.spacing == "1 us"
 
 
-def test_numbers_that_differ_by_noise_are_an_error_that_names_the_row():
-    with raises("row 1, column time: 1e-09 is not on the grid: most rows are 1 apart"):
-        series_from_wide(wide([0, 1e-9, 1.0], y=np.arange(3)))
-
-
 def test_a_gap_longer_than_any_series_is_an_error(monkeypatch):
-    monkeypatch.setattr(frame_module, "MAX_STEPS", 1000)
+    monkeypatch.setattr(gridding, "MAX_STEPS", 1000)
     times = [*hours(3), "2025-01-01 00:00:00"]
     message = "row 3, column time: 2025-01-01 00:00:00 comes 8782 steps of 1 h after the row before it"
     with raises(message):
@@ -280,6 +203,120 @@ def test_a_long_frame_without_time_is_an_error_that_says_how_to_name_it():
 def test_a_row_without_an_id_is_an_error():
     with raises("row 1, column unique_id: no series id"):
         series_from_long(long(("a", "2024-01-01", 1), ("", "2024-01-02", 1)))
+
+
+def test_series_of_one_stamp_are_an_error_that_names_them():
+    rows = [("a", "2024-01-01", 1), ("b", "2024-01-01", 1), ("b", "2024-01-02", 1), ("c", "2024-01-01", 1)]
+    with raises(r"row 0, .* of series a is the only time stamp \(2 such series in all: a, c\); .*leave such"):
+        series_from_long(long(*rows))
+
+
+def test_rows_may_come_in_any_order(caplog):
+    times, values = np.array(hours(5)), np.arange(5.0)
+    order = np.array([3, 0, 4, 2, 1])
+    series = series_from_wide(wide(times[order], y=values[order]))
+    np.testing.assert_array_equal(series.values, [values])
+    rows = [("a", times[i], values[i]) for i in order]
+    np.testing.assert_array_equal(series_from_long(long(*rows))[0].values, [values])
+    assert caplog.text.count("data frame: the rows of 1 series are sorted by time") == 2
+
+
+def test_several_rows_of_a_step_may_be_made_one():
+    table = wide([*hours(2), *hours(2)], y=[1, 2, 3, 5])
+    for how, expected in (("mean", [2, 3.5]), ("sum", [4, 7]), ("last", [3, 5]), ("max", [3, 5])):
+        series = series_from_wide(table, Layout(aggregate=how))
+        np.testing.assert_array_equal(series.values, [expected])
+    with raises("aggregate must be one of mean, sum, min, max, first, last, got 'median'"):
+        series_from_wide(table, Layout(aggregate="median"))
+
+
+def test_time_stamps_that_jitter_go_to_the_nearest_step_and_are_counted_once(caplog):
+    rng = np.random.default_rng(0)
+    kept = np.delete(np.arange(100), [7, 8, 50])
+    rows = [
+        (name, np.datetime64("2024-01-01", "ms") + int(60_000 * i + rng.integers(-2000, 2000)), i)
+        for name in "ab"
+        for i in kept.tolist()
+    ]
+    for series in series_from_long(long(*rows)):
+        assert series.grid.spacing == "1 min"
+        np.testing.assert_array_equal(np.flatnonzero(np.isnan(series.values[0])), [7, 8, 50])
+        np.testing.assert_array_equal(series.values[0][kept], kept)
+    assert caplog.text.count("time stamps off the grid of their series, by up to 0.033 of a step") == 1
+
+
+def test_stamps_that_jitter_onto_one_step_are_an_error_that_names_both():
+    times = [*hours(4), "2024-01-01 03:20:00"]
+    with raises(
+        "row 4, column time: 2024-01-01 03:20:00 falls on the same step of 1 h as 2024-01-01 03:00:00"
+    ):
+        series_from_wide(wide(times, y=np.arange(5)))
+
+
+def test_a_group_is_one_series_up_to_its_latest_end():
+    frame = long(
+        *[("a", time, i) for i, time in enumerate(hours(4))],
+        *[("b", time, 10 + i) for i, time in enumerate(hours(3, "2024-01-01 02:00"))],
+        *[("c", time, 20 + i) for i, time in enumerate(hours(2))],
+    ).frame.assign(host=["x"] * 7 + ["y"] * 2)
+    first, second = series_from_long(Table(frame), Layout(group="host"))
+    nan = np.nan
+    np.testing.assert_array_equal(first.values, [[0, 1, 2, 3, nan], [nan, nan, 10, 11, 12]])
+    assert first.ids == ("a", "b")
+    assert first.labels == ["a", "b"]
+    assert second.ids == ("c",)
+    (everything,) = series_from_long(Table(frame), Layout(together=True))
+    assert everything.values.shape == (3, 5)
+
+
+def test_a_group_has_the_finest_grid_of_its_series():
+    rows = [
+        ("slow", time, i) for i, time in enumerate(["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"])
+    ]
+    rows += [("fast", time, i) for i, time in enumerate(hours(30))]
+    (series,) = series_from_long(long(*rows), Layout(together=True))
+    assert series.grid.spacing == "1 h"
+    np.testing.assert_array_equal(np.flatnonzero(~np.isnan(series.values[0])), [0, 24, 48, 72])
+
+
+def test_a_series_of_one_row_may_be_in_a_group():
+    rows = [("a", time, i) for i, time in enumerate(hours(3))] + [("b", "2024-01-01 02:00", 7)]
+    (series,) = series_from_long(long(*rows), Layout(together=True))
+    np.testing.assert_array_equal(series.values, [[0, 1, 2], [np.nan, np.nan, 7]])
+
+
+def test_a_series_belongs_to_one_group():
+    frame = long(("a", "2024-01-01", 1), ("a", "2024-01-02", 1)).frame.assign(host=["x", "y"])
+    with raises("group: series a is in several groups of column host: x, y; a series belongs to one"):
+        series_from_long(Table(frame), Layout(group="host"))
+    with raises("group needs a long frame"):
+        series_from_wide(wide(hours(2), y=[1, 2]), Layout(group="y"))
+
+
+def test_past_covariates_are_apart_from_the_variates():
+    series = series_from_wide(wide(hours(2), y=[1, 2], x=[3, ""]), Layout(past_covariates=["x"]))
+    assert series.variates == ("y",)
+    np.testing.assert_array_equal(series.past, [[3, np.nan]])
+    with raises("columns: 'y' is used twice; .* a covariate is no target"):
+        series_from_wide(wide(hours(2), y=[1, 2]), Layout(columns=["y"], past_covariates=["y"]))
+
+
+def test_a_table_is_read_as_what_it_is():
+    assert len(series_from_table(long(("a", 1, 1), ("b", 1, 1)))) == 2
+    assert len(series_from_table(wide(hours(2), a=[1, 2], b=[1, 2]))) == 1
+
+
+def test_a_column_and_a_frame_with_time_in_its_index_are_wide_frames():
+    times = pd.date_range("2024-01-01", periods=3, freq="MS")
+    series = series_from_wide(Table(pd.Series([1.0, 2.0, 3.0], index=times, name="sales")))
+    assert series.variates == ("sales",)
+    assert series.grid.spacing == "1 month"
+    periods = pd.DataFrame({"y": [1.0, 2.0, 3.0]}, index=times.to_period("M"))
+    assert series_from_wide(Table(periods)).grid.spacing == "1 month"
+    rows = pd.DataFrame({"unique_id": ["a", "a"], "ds": times[:2], "y": [1, 2]}).set_index(
+        ["unique_id", "ds"]
+    )
+    assert series_from_long(Table(rows))[0].labels == ["a"]
 
 
 @pytest.mark.parametrize(

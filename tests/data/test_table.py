@@ -5,17 +5,15 @@ import numpy as np
 import pytest
 
 from toto import InputError, MissingExtraError
-from toto.data.table import Table, find_time_column, import_pandas, read_stamps, read_values
+from toto.data.table import Table, find_time_column, import_pandas, is_frame, read_values, rows_by_value
 
 pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
 
 
 def table(**columns) -> Table:
     return Table(pd.DataFrame(columns))
-
-
-def stamps(*cells) -> list[str]:
-    return [str(stamp) for stamp in read_stamps(table(t=list(cells)), "t")]
 
 
 def test_empty_cells_and_words_for_missing_are_nan():
@@ -48,54 +46,6 @@ def test_datetimes_are_not_numbers():
         read_values(table(y=pd.to_datetime(["2024-01-01", None])), ["y"])
 
 
-def test_iso_stamps_are_read_in_any_precision():
-    assert stamps("2024-01-01", "2024-01-01 12:00", "2024-01-01T12:30:00.5") == [
-        "2024-01-01 00:00:00",
-        "2024-01-01 12:00:00",
-        "2024-01-01 12:30:00.500000",
-    ]
-
-
-def test_days_are_told_from_months_by_those_above_twelve():
-    assert stamps("01/02/2024", "01/31/2024")[0] == "2024-01-02 00:00:00"
-    assert stamps("01/02/2024", "31/01/2024")[0] == "2024-02-01 00:00:00"
-
-
-def test_named_months_are_read():
-    assert stamps("Jan 2024", "Feb 2024") == ["2024-01-01 00:00:00", "2024-02-01 00:00:00"]
-
-
-def test_one_offset_is_kept_and_several_become_utc(caplog):
-    assert stamps("2024-03-31T00:00+01:00", "2024-03-31T01:00+01:00")[0] == "2024-03-31 00:00:00+01:00"
-    assert caplog.text == ""
-    assert stamps("2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00")[1] == "2024-03-31 01:00:00+00:00"
-    assert "time stamps with different offsets from UTC are converted to UTC" in caplog.text
-
-
-def test_numbers_are_stamps_and_stay_numbers():
-    assert stamps("1", "2", "3.5") == ["1.0", "2.0", "3.5"]
-    assert stamps(1990, 1991) == ["1990", "1991"]
-
-
-def test_eight_digits_are_dates_if_all_of_them_can_be():
-    assert stamps("20240131", "20240201") == ["2024-01-31 00:00:00", "2024-02-01 00:00:00"]
-    assert stamps("20240131", "20240132") == ["20240131", "20240132"]
-
-
-def test_the_first_stamp_that_cannot_be_read_is_named():
-    with pytest.raises(InputError, match=r"row 2, column t: 'soon' is not a time stamp"):
-        stamps("2024-01-01", "2024-01-02", "soon", "later")
-    with pytest.raises(InputError, match=r"row 2, column t: '2024' is not a time stamp"):
-        stamps("01/02/2024", "31/01/2024", "2024")
-    with pytest.raises(InputError, match=r"row 1, column t: 'inf' is not a time stamp"):
-        stamps("1", "inf")
-
-
-def test_an_empty_time_cell_is_an_error():
-    with pytest.raises(InputError, match="row 1, column t: no time stamp"):
-        stamps("2024-01-01", "")
-
-
 @pytest.mark.parametrize(
     ("columns", "found"),
     [
@@ -123,3 +73,42 @@ def test_without_pandas_the_error_says_what_to_install(monkeypatch):
         MissingExtraError, match=r"reading data frames needs pandas: pip install .*\[pandas\]"
     ):
         import_pandas()
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_numbers_of_every_kind_of_frame_are_read(kind):
+    frame = kind({"a": [1, None, 3], "b": [0.5, float("nan"), 2.0], "c": ["1", "", "x"], "d": [None] * 3})
+    nan = np.nan
+    np.testing.assert_array_equal(
+        read_values(Table(frame), ["a", "b", "d"]), [[1, nan, 3], [0.5, nan, 2], [nan] * 3]
+    )
+    with pytest.raises(InputError, match="data frame, row 2, column c: 'x' is not a number"):
+        read_values(Table(frame), ["c"])
+
+
+@pytest.mark.parametrize("kind", [pd.DataFrame, pl.DataFrame, pa.table])
+def test_rows_are_found_by_value_in_the_order_of_first_appearance(kind):
+    rows = rows_by_value(Table(kind({"id": ["b", "a", "b", "c", "a"]})), "id")
+    assert {name: some.tolist() for name, some in rows.items()} == {"b": [0, 2], "a": [1, 4], "c": [3]}
+    assert list(rows) == ["b", "a", "c"]
+
+
+def test_what_is_a_frame():
+    frames = (pd.DataFrame(), pl.DataFrame(), pl.LazyFrame(), pa.table({}), pd.Series([1]), pl.Series([1]))
+    assert all(map(is_frame, frames))
+    assert not any(map(is_frame, (np.zeros(3), [1, 2], 5)))
+
+
+@pytest.mark.parametrize("frame", [pl.LazyFrame({"a": [1]}), [1, 2]])
+def test_what_is_no_frame_in_memory_is_an_error(frame):
+    with pytest.raises(InputError, match=r"not a data frame of pandas, polars or pyarrow in memory but"):
+        Table(frame).cells  # noqa: B018
+
+
+def test_two_columns_of_one_name_are_an_error():
+    with pytest.raises(InputError, match=r"data frame: Expected unique column names"):
+        Table(pd.DataFrame([[1, 2]], columns=["y", "y"])).cells  # noqa: B018
+
+
+def test_numbers_may_name_columns():
+    assert Table(pd.DataFrame(np.zeros((1, 2)))).cells.columns == ["0", "1"]

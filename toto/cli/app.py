@@ -91,7 +91,21 @@ def forecast(
             "--independent", help="Forecast every column by itself, as if the others were not there."
         ),
     ] = False,
-    sort: Annotated[bool, typer.Option("--sort", help="Sort the rows by time.")] = False,
+    aggregate: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False,
+            help="Of several rows on one step: mean, sum, min, max, first or last (default: an error).",
+        ),
+    ] = None,
+    day_first: Annotated[
+        bool | None,
+        typer.Option(
+            "--day-first/--month-first",
+            show_default=False,
+            help="What 01/02/2026 means (default: what a day above 12 tells).",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
     ] = "toto-nano",
@@ -102,7 +116,9 @@ def forecast(
     context: Annotated[
         int, typer.Option(min=1, help="Last steps of the history that the model sees.")
     ] = 4096,
-    samples: Annotated[int, typer.Option(min=1, help="Sample paths that are drawn.")] = 256,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Sample paths, whose distributions give the quantiles.")
+    ] = 32,
     quantiles: Annotated[str, typer.Option(help="Quantile levels, between 0 and 1.")] = "0.1,0.5,0.9",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same forecast.")] = 0,
     out: Annotated[
@@ -119,7 +135,8 @@ def forecast(
     A wide table has a time column and one column per variate; the variates are forecast together,
     each seeing the others (not with --independent). A long table has the columns unique_id, ds and
     y, or others that you name; its series are forecast each by itself. Empty cells are missing
-    values, and so are gaps on the regular grid of the time stamps.
+    values, and so are gaps on the regular grid of the time stamps. Rows may be in any order, and time stamps
+    that jitter go to the nearest step of the grid.
 
     For example:
 
@@ -131,16 +148,271 @@ def forecast(
 
     - toto forecast energy.parquet --horizon 168 --model Datadog/Toto-Open-Base-1.0 --quantiles 0.05,0.5,0.95
     """
-    from toto.cli.forecast import Layout, Settings, run_forecast
+    from toto.cli.forecast import Settings, run_forecast
+    from toto.data.layout import Layout
+
+    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
+    layout = Layout(time_column, chosen, id_column, aggregate=aggregate, day_first=day_first)
+    settings = Settings(model, device, horizon, context, samples, seed, independent)
+    run_forecast(data, layout, settings, quantiles, out, plot)
+
+
+@app.command()
+def backtest(
+    data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
+    horizon: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="Steps to forecast in each window.", show_default=False)
+    ],
+    windows: Annotated[int, typer.Option(min=1, help="Windows of each series, the last ones.")] = 10,
+    step: Annotated[
+        int | None,
+        typer.Option(min=1, show_default=False, help="Steps from window to window (default: the horizon)."),
+    ] = None,
+    metrics: Annotated[
+        str, typer.Option(help="Any of mase, crps, mae, mse, coverage_80, coverage_95.")
+    ] = "mase,crps",
+    season: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default=False,
+            help="Steps of a season, for the MASE and seasonal naive (default: the longest natural cycle).",
+        ),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False, help="Column of time stamps (default: found by its name or its dates)."
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False, help="Columns to forecast, as a,b,c (default: all; y in a long table)."
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False,
+            help="Column that tells the series of a long table apart (default: unique_id).",
+        ),
+    ] = None,
+    independent: Annotated[
+        bool,
+        typer.Option(
+            "--independent", help="Forecast every column by itself, as if the others were not there."
+        ),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
+    ] = "toto-nano",
+    device: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
+    ] = None,
+    context: Annotated[
+        int, typer.Option(min=1, help="Last steps of the history that the model sees.")
+    ] = 4096,
+    samples: Annotated[
+        int, typer.Option(min=1, help="Sample paths, whose distributions give the quantiles.")
+    ] = 32,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scores.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the table to this .csv, .csv.gz or .parquet file.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Write a report to this .html, .png, .svg or .pdf file.", show_default=False),
+    ] = None,
+) -> None:
+    """Forecast the past of the series in a table, and score the forecasts against what then happened.
+
+    The last windows of every series are forecast, each from the steps before it. The table shows the
+    scores beside those of seasonal naive (the last season again), and how many values lie inside the
+    intervals that should hold 50, 80 and 95 % of them.
+
+    For example:
+
+    - toto backtest host_metrics.csv --horizon 96 --windows 20 --step 32 --plot report.html
+
+    - toto backtest sales.csv --horizon 28 --id-column store --time-column day --columns revenue --season 7
+    """
+    from toto.cli.backtest import Settings, run_backtest
+    from toto.data.layout import Layout
+
+    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
+    settings = Settings(
+        model, device, horizon, windows, step, season, metrics, context, samples, seed, independent
+    )
+    run_backtest(data, Layout(time_column, chosen, id_column), settings, out, plot)
+
+
+@app.command()
+def watch(
+    false_alarms: Annotated[
+        str,
+        typer.Option(help="How often an alarm may be false: a number per minute, hour, day, week or month."),
+    ] = "1/week",
+    history: Annotated[
+        Path | None,
+        typer.Option(help="Rows of the past to begin with: a file of such lines.", show_default=False),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Go on from this file if it is there, and save to it.", show_default=False),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="Column of time stamps (default: by its name, or the first)."),
+    ] = None,
+    columns: Annotated[
+        str | None, typer.Option(show_default=False, help="Columns to watch, as a,b,c (default: all).")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
+    ] = "toto-nano",
+    device: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
+    ] = None,
+    context: Annotated[int, typer.Option(min=1, help="Last steps that the model sees.")] = 4096,
+    cool_down: Annotated[
+        int, typer.Option(min=0, help="An alarm goes on, and is not shown again, until so many quiet steps.")
+    ] = 10,
+) -> None:
+    """Watch rows on standard input, and print alarms as lines of JSON.
+
+    Rows are CSV with a header, or JSON lines: a time and values, at even steps. Each is compared with what
+    the model predicted of it one step before. Without a history or a state the first rows, four patches of
+    the model, are only collected. Rows that are late or come twice are left out with a note, and gaps are
+    missing values.
+
+    For example:
+
+    - python scripts/record_host_metrics.py --out - | toto watch --history host_metrics.csv
+
+    - tail -f metrics.jsonl | toto watch --false-alarms 1/day --state watch.state --columns cpu,errors
+    """
+    import sys
+
+    from toto.cli.forecast import choose_device
+    from toto.cli.watch import WatchSettings, run_watch
+
+    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
+    settings = WatchSettings(
+        model, choose_device(device), time_column, chosen, context, false_alarms, cool_down, history, state
+    )
+    run_watch(sys.stdin, settings, lambda line: print(line, flush=True))
+
+
+@app.command()
+def detect(
+    data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
+    false_alarms: Annotated[
+        str, typer.Option(help="Alarms to expect of clean data: 1/week, 2/day, 1/5000 steps.")
+    ] = "1/week",
+    clean: Annotated[
+        float,
+        typer.Option(help="Share of the history, from its start, to calibrate on: the cleaner, the better."),
+    ] = 0.5,
+    detector: Annotated[
+        str, typer.Option(help="What is strange: likelihood, quantile, z-score or deviation.")
+    ] = "likelihood",
+    combine: Annotated[
+        str, typer.Option(help="How columns make one score: simes (one is enough), fisher (many a little).")
+    ] = "simes",
+    direction: Annotated[str, typer.Option(help="Alarms for values above, below, or both.")] = "both",
+    persistence: Annotated[int, typer.Option(min=1, help="Steps in a row that must be strange.")] = 1,
+    cool_down: Annotated[
+        int, typer.Option(min=0, help="Quiet steps within which the next alarm is the same event.")
+    ] = 10,
+    max_steps_ahead: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            show_default=False,
+            help="Steps ahead that a value is predicted from at most; 1 is slowest (default: a patch).",
+        ),
+    ] = None,
+    time_column: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False, help="Column of time stamps (default: found by its name or its dates)."
+        ),
+    ] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            "--column",
+            show_default=False,
+            help="Columns to watch, as a,b,c (default: all; y in a long table).",
+        ),
+    ] = None,
+    id_column: Annotated[
+        str | None,
+        typer.Option(
+            show_default=False,
+            help="Column that tells the series of a long table apart (default: unique_id).",
+        ),
+    ] = None,
+    independent: Annotated[
+        bool,
+        typer.Option("--independent", help="Watch every column by itself, as if the others were not there."),
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
+    ] = "toto-nano",
+    device: Annotated[
+        str | None,
+        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
+    ] = None,
+    context: Annotated[int, typer.Option(min=1, help="Earlier steps that the model sees at most.")] = 4096,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write the events to this .csv, .csv.gz or .parquet file.", show_default=False),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(help="Draw history and events to this .png, .svg or .pdf file.", show_default=False),
+    ] = None,
+) -> None:
+    """Find anomalies in the series in a table.
+
+    Every value is judged by what the model expected of it, given earlier values alone. The first part of the
+    history tells how strange values get without an anomaly, so that alarms are as rare as asked.
+
+    For example:
+
+    - toto detect host_metrics.csv --column cpu_percent --false-alarms 1/week --plot out.png --out events.csv
+
+    - toto detect host_metrics.csv --clean 0.3 --direction above --persistence 3
+    """
+    from toto.cli.detect import Settings, run_detect
+    from toto.data.layout import Layout
 
     layout = Layout(
         time_column,
         None if columns is None else [name.strip() for name in columns.split(",")],
         id_column,
-        sort,
     )
-    settings = Settings(model, device, horizon, context, samples, seed, independent)
-    run_forecast(data, layout, settings, quantiles, out, plot)
+    settings = Settings(
+        model,
+        device,
+        detector,
+        false_alarms,
+        clean,
+        combine,
+        direction,
+        persistence,
+        cool_down,
+        max_steps_ahead,
+        context,
+        independent,
+    )
+    run_detect(data, layout, settings, out, plot)
 
 
 @app.command()

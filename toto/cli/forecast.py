@@ -1,14 +1,11 @@
 """`toto forecast`: table in; table, file and picture out."""
 
-import hashlib
 import logging
 import textwrap
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,27 +13,21 @@ import typer
 
 from toto.cli.report import PatientProgress, print_forecast
 from toto.data.csv import check_output, explained, read_table, write_table
-from toto.data.frame import RegularSeries, forecast_frame, is_long, series_from_long, series_from_wide
-from toto.data.table import import_pandas
+from toto.data.frame import is_long, series_from_table
+from toto.data.layout import Layout
+from toto.data.regular_series import RegularSeries
+from toto.data.table import Table
 from toto.errors import InputError
-from toto.inference.forecast import Forecast
+from toto.inference import pipeline_run
 from toto.inference.forecaster import TotoForecaster
-from toto.inference.plot import MAX_PANELS, Panel, forecast_panels, import_matplotlib, plot_panels
+from toto.inference.pipeline_inputs import read_inputs
+from toto.inference.pipeline_run import forecast_inputs
+from toto.inference.plot import import_matplotlib
 from toto.model.toto import Toto
 
 log = logging.getLogger(__name__)
 
 PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What the columns of the table are; None: to be found."""
-
-    time_column: str | None
-    columns: list[str] | None
-    id_column: str | None
-    sort: bool
 
 
 @dataclass(frozen=True)
@@ -58,7 +49,7 @@ def run_forecast(
     """Read, forecast, print; write and draw if asked for. What is wrong is found before the model runs.
 
     Raises:
-        InputError: see `series_from_wide` and `series_from_long`; a level, a suffix or a folder.
+        InputError: see `series_from_table`; a level, a suffix or a folder.
         CheckpointError: no such model.
     """
     levels = parse_levels(quantiles)
@@ -69,26 +60,25 @@ def run_forecast(
     if picture is not None:
         check_output(picture, PICTURE_SUFFIXES)
         import_matplotlib("figure")
-    series = read_series(data, layout)
-    if settings.independent:
-        series = [part for one in series for part in one.split()]
-    toto = Toto.from_pretrained(settings.model, map_location=_device(settings.device))
+    table = read_table(data)
+    inputs = read_inputs(table, _grouped(table, layout, settings.independent), None, settings.horizon)
+    series = inputs.series
+    toto = Toto.from_pretrained(settings.model, map_location=choose_device(settings.device))
     _note_missing(series, settings.context)
     _note_small(series, settings.context)
     start = time.perf_counter()
-    frames: list[Any] = []
-    panels: list[Panel] = []
-    for one, forecast in zip(series, forecast_each(TotoForecaster(toto), series, settings), strict=True):
-        frames.append(_tidy(one, forecast, levels))
-        if picture is not None and len(panels) < MAX_PANELS:
-            panels += _panels(one, forecast, settings.horizon)
+    how = pipeline_run.Settings(
+        settings.horizon, settings.context, settings.samples, tuple(levels), settings.seed
+    )
+    with PatientProgress(1) as progress:
+        forecast = forecast_inputs(TotoForecaster(toto), inputs, how, progress.within_series)
+    frame = forecast.to_frame()
     seconds = time.perf_counter() - start
-    frame = import_pandas().concat(frames, ignore_index=True)
     steps = _steps(series, settings.horizon)
     print_forecast(
         frame,
         series[0].time_column,
-        [label for one in series for label in one.labels],
+        forecast.labels,
         len(levels),
         title=f"{data.name}: {_num_series(series)}, {steps}",
         summary=f"{_model(settings.model, toto)}, {_context(series, settings)}, {settings.samples} samples, "
@@ -99,8 +89,17 @@ def run_forecast(
         typer.echo(f"{len(frame):,} rows written to {out}", err=True)
     if picture is not None:
         with explained(picture, "written"):
-            plot_panels(panels, f"{data.name}: {steps}").savefig(picture, dpi=150)
+            forecast.plot(title=f"{data.name}: {steps}").savefig(picture, dpi=150)
         typer.echo(f"picture written to {picture}", err=True)
+
+
+def _grouped(table: Table, layout: Layout, independent: bool) -> Layout:
+    """The variates of a wide table see each other, and the targets of each series of a long one."""
+    if independent:
+        return layout
+    if is_long(table, layout.id_column):
+        return replace(layout, group=layout.id_column or "unique_id")
+    return replace(layout, together=True)
 
 
 def parse_levels(text: str) -> list[float]:
@@ -122,42 +121,7 @@ def parse_levels(text: str) -> list[float]:
 
 def read_series(data: Path, layout: Layout) -> list[RegularSeries]:
     """The series of a long table, or the one of a wide table."""
-    table = read_table(data)
-    if is_long(table, layout.id_column):
-        return series_from_long(table, layout.id_column, layout.time_column, layout.columns, sort=layout.sort)
-    return [series_from_wide(table, layout.time_column, layout.columns, sort=layout.sort)]
-
-
-def forecast_each(
-    forecaster: TotoForecaster, series: Sequence[RegularSeries], settings: Settings
-) -> Iterator[Forecast]:
-    """A forecast per series, one after the other: none depends on which others there are."""
-    with PatientProgress(len(series)) as progress:
-        for one in series:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                forecast = forecaster.forecast(
-                    one.masked_timeseries(settings.context),
-                    settings.horizon,
-                    settings.samples,
-                    seed=series_seed(one, settings),
-                    progress=progress.within_series,
-                )
-            for warning in caught:
-                log.warning("%s: %s", ", ".join(one.labels), warning.message)
-            progress.series_done()
-            yield forecast.cpu()
-
-
-def series_seed(series: RegularSeries, settings: Settings) -> int:
-    """The seed itself for the one series of a wide table; else one from the seed and the name of the series.
-
-    So independent series draw different paths, and which others there are makes no difference.
-    """
-    if series.id_column is None and not settings.independent:
-        return settings.seed
-    named = f"{settings.seed} {'; '.join(series.labels)}".encode()
-    return int.from_bytes(hashlib.blake2b(named, digest_size=8).digest(), "big") >> 1
+    return series_from_table(read_table(data), layout)
 
 
 def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
@@ -182,27 +146,12 @@ def _note_small(series: Sequence[RegularSeries], context: int) -> None:
         )
 
 
-def _tidy(series: RegularSeries, forecast: Forecast, levels: Sequence[float]) -> Any:
-    quantiles = forecast.quantile(levels)[:, 0]
-    return forecast_frame(series, forecast.mean[0].numpy(), quantiles.numpy(), levels)
+def choose_device(name: str | None) -> torch.device:
+    """The named device, else a GPU of CUDA if there is one, else the host.
 
-
-def _panels(series: RegularSeries, forecast: Forecast, horizon: int) -> list[Panel]:
-    return forecast_panels(
-        forecast,
-        series.values,
-        times=_clock(series.times()),
-        future_times=_clock(series.future_times(horizon)),
-        names=series.labels,
-    )
-
-
-def _clock(times: Any) -> np.ndarray:
-    """Time stamps as a picture shows them: on the clock of their time zone."""
-    return (times if getattr(times, "tz", None) is None else times.tz_localize(None)).to_numpy()
-
-
-def _device(name: str | None) -> torch.device:
+    Raises:
+        InputError: no such device here.
+    """
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

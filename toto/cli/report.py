@@ -52,7 +52,7 @@ def print_forecast(
     horizon = len(frame) // len(labels)
     in_full = len(frame) <= FEW_ROWS
     shown = labels if in_full else labels[:MAX_LABELS]
-    number_columns = list(frame.columns)[-1 - num_levels : -1]  # behind the levels stands the mean
+    number_columns = list(frame.columns)[-num_levels:]  # before the levels stand mean and median
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("variate" if "variate" in frame.columns else "series", overflow="fold")
     table.add_column(time_column, no_wrap=True)

@@ -1,20 +1,19 @@
-"""The cells of a data frame: numbers, time stamps, and the place of each in messages; loads pandas."""
+"""A data frame of any kind (pandas, polars, pyarrow), its numbers, and the place of each cell in messages."""
 
 import logging
+import math
 import re
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import narwhals.stable.v2 as nw
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from toto.errors import InputError, MissingExtraError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -25,39 +24,82 @@ _STARTS_LIKE_A_DATE = re.compile(  # with a year of four digits; no number looks
 )
 
 
-def import_pandas() -> Any:
+def import_pandas(purpose: str = "reading data frames") -> Any:
     """The pandas module, or `MissingExtraError`."""
     try:
         return import_module("pandas")
     except ImportError:
-        raise MissingExtraError("pandas", "pandas", "reading data frames") from None
+        raise MissingExtraError("pandas", "pandas", purpose) from None
+
+
+def is_frame(data: Any) -> bool:
+    """Whether `data` is a data frame, or a column of one."""
+    return isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
+
+
+_FRAMES = (nw.DataFrame, nw.LazyFrame, nw.Series)
 
 
 @dataclass(frozen=True)
 class Table:
     """A data frame, and what it and its rows are called in messages.
 
-    `name` stands for the whole frame (a file name); `line_of_row` maps a row number, from 0, to
-    the line of the file that it was read from.
+    `frame` is of any kind that narwhals knows, or a column of one. `name` stands for the whole frame (a file
+    name); `line_of_row` maps a row number, from 0, to the line of the file that it was read from.
     """
 
-    frame: "pd.DataFrame"
+    frame: Any
     name: str = "data frame"
     line_of_row: Callable[[int], int] | None = None
+
+    @cached_property
+    def cells(self) -> nw.DataFrame[Any]:
+        """The frame behind one interface for all kinds.
+
+        An index of pandas that has a name or holds time stamps becomes columns.
+
+        Raises:
+            InputError: no data frame, one that is not computed yet, or columns of one name.
+        """
+        native = self.frame.to_frame() if hasattr(self.frame, "to_frame") else self.frame
+        try:
+            frame = nw.from_native(native, eager_only=True)
+            index = nw.maybe_get_index(frame)
+            if index is not None and _says_something(index):
+                frame = nw.from_native(native.reset_index(), eager_only=True)
+            names = {column: str(column) for column in frame.columns if not isinstance(column, str)}
+            return frame.rename(names) if names else frame
+        except TypeError:
+            raise InputError(
+                f"{self.name}: not a data frame of pandas, polars or pyarrow in memory but "
+                f"{type(native).__name__}; collect a lazy one first"
+            ) from None
+        except ValueError as error:  # of narwhals: two columns of one name
+            raise InputError(f"{self.name}: {error}") from None
 
     def place(self, row: int, column: str) -> str:
         """`data.csv, line 7, column cpu`, or `data frame, row 5, column cpu`."""
         where = f"row {row}" if self.line_of_row is None else f"line {self.line_of_row(row)}"
         return f"{self.name}, {where}, column {column}"
 
+    def text(self, row: int, column: str) -> str:
+        """A cell as text."""
+        return str(self.cells[column][row : row + 1].to_list()[0])
+
     def columns(self) -> str:
         """The names of all columns, for messages."""
-        return ", ".join(str(column) for column in self.frame.columns)
+        return ", ".join(self.cells.columns)
 
     def check_column(self, column: str) -> None:
         """`InputError` if there is no such column."""
-        if column not in self.frame.columns:
+        if column not in self.cells.columns:
             raise InputError(f"{self.name}: no column {column!r}; there are {self.columns()}")
+
+
+def _says_something(index: Any) -> bool:
+    """Whether an index of pandas is more than row numbers."""
+    named = any(name is not None for name in index.names)
+    return named or type(index).__name__ in ("DatetimeIndex", "PeriodIndex")
 
 
 def find_time_column(table: Table, named: str | None) -> str | None:
@@ -65,41 +107,51 @@ def find_time_column(table: Table, named: str | None) -> str | None:
     if named is not None:
         table.check_column(named)
         return named
-    by_name = {str(column).strip().lower(): column for column in reversed(table.frame.columns)}
+    columns = table.cells.columns
+    by_name = {column.strip().lower(): column for column in reversed(columns)}
     for name in TIME_NAMES:
         if name in by_name:
             return by_name[name]
-    for column in table.frame.columns:
-        if _STARTS_LIKE_A_DATE.match(str(table.frame[column].iloc[0])):
-            return column
-    return None
+    return next((column for column in columns if _STARTS_LIKE_A_DATE.match(table.text(0, column))), None)
 
 
-def _is_missing(cells: Any) -> Bool[np.ndarray, " rows"]:
-    missing = cells.isna().to_numpy()
-    if cells.dtype.kind not in "biufcmM":
-        missing = missing | cells.astype(str).str.strip().str.lower().isin(MISSING_WORDS).to_numpy(dtype=bool)
+def is_missing(cells: "nw.Series[Any]") -> Bool[np.ndarray, " rows"]:
+    """True for empty cells, and for words that stand for them."""
+    missing = cells.is_null().to_numpy()
+    if holds_text(cells):
+        missing = missing | np.array([_is_missing_word(cell) for cell in cells.to_list()], bool)
     return missing
+
+
+def holds_text(cells: "nw.Series[Any]") -> bool:
+    """Whether cells may be text: neither numbers nor dates by their type."""
+    return not (cells.dtype.is_numeric() or cells.dtype == nw.Boolean or cells.dtype.is_temporal())
+
+
+def _is_missing_word(cell: Any) -> bool:
+    return str(cell).strip().lower() in MISSING_WORDS
 
 
 def read_values(table: Table, columns: Sequence[str]) -> Float[np.ndarray, "variates rows"]:
     """The columns as numbers, NaN where a cell is empty; `InputError` for the first text among them."""
-    return np.stack([_read_numbers(table, column) for column in columns])
+    rows = [_read_numbers(table, column) for column in columns]
+    return np.stack(rows) if rows else np.empty((0, len(table.cells)))
 
 
 def _read_numbers(table: Table, column: str) -> Float[np.ndarray, " rows"]:
     """The column as numbers; empty cells, words for missing and infinite values are NaN."""
-    cells = table.frame[column]
-    if cells.dtype.kind in "mM":
+    cells = table.cells[column]
+    if holds_text(cells):
+        values = np.array([number_in(cell) for cell in cells.to_list()], float)
+    elif cells.dtype.is_temporal():
         values = np.full(len(cells), np.nan)
     else:
-        numbers = import_pandas().to_numeric(cells, errors="coerce")
-        values = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-    text = np.isnan(values) & ~_is_missing(cells)
-    if text.any():
-        row = int(text.argmax())
+        values = cells.cast(nw.Float64).to_numpy().astype(float)
+    unread = np.isnan(values) & ~is_missing(cells) if not cells.dtype.is_numeric() else np.zeros(1, bool)
+    if unread.any():
+        row = int(unread.argmax())
         raise InputError(
-            f"{table.place(row, column)}: {str(cells.iloc[row])!r} is not a number; leave the cell empty "
+            f"{table.place(row, column)}: {table.text(row, column)!r} is not a number; leave the cell empty "
             "if the value is missing, choose the number columns with columns (--columns a,b), or name the "
             "column that tells series apart with id_column (--id-column)"
         )
@@ -109,54 +161,25 @@ def _read_numbers(table: Table, column: str) -> Float[np.ndarray, " rows"]:
     return np.where(infinite, np.nan, values)
 
 
-def read_stamps(table: Table, column: str) -> Any:
-    """The column as a pandas index of time stamps, or of numbers if it holds numbers."""
-    pd = import_pandas()
-    cells = table.frame[column]
-    missing = _is_missing(cells)
+def number_in(cell: Any) -> float:
+    """The number that a cell holds or spells; NaN if it is none."""
+    try:
+        return math.nan if isinstance(cell, str) and "_" in cell else float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+
+
+def rows_by_value(table: Table, column: str) -> dict[Any, Int[np.ndarray, " _"]]:
+    """The rows in which each value of a column stands, in the order in which the values first appear.
+
+    Raises:
+        InputError: an empty cell.
+    """
+    cells = table.cells[column]
+    missing = is_missing(cells)
     if missing.any():
-        raise InputError(f"{table.place(int(missing.argmax()), column)}: no time stamp")
-    if cells.dtype.kind == "M":
-        return pd.DatetimeIndex(cells)
-    numbers = pd.to_numeric(cells, errors="coerce")
-    if numbers.notna().all():
-        stamps, unread = _numbers_as_dates(numbers), np.isinf(numbers.to_numpy(dtype=np.float64))
-    else:
-        stamps, unread = _parse_dates(cells.map(str))
-    if unread.any():
-        row = int(unread.argmax())
-        raise InputError(
-            f"{table.place(row, column)}: {str(cells.iloc[row])!r} is not a time stamp, or not one like "
-            "those before it; write 2026-01-31 13:45:00, or name another time_column (--time-column)"
-        )
-    return stamps
-
-
-def _numbers_as_dates(numbers: Any) -> Any:
-    """20260131 is the 31st of January if every number can be read so; else numbers stay numbers."""
-    pd = import_pandas()
-    if numbers.between(1900_01_01, 2200_12_31).all() and (numbers % 1 == 0).all():
-        dates = pd.to_datetime(numbers.astype("int64").astype(str), format="%Y%m%d", errors="coerce")
-        if dates.notna().all():
-            return pd.DatetimeIndex(dates)
-    return pd.Index(numbers)
-
-
-def _parse_dates(texts: Any) -> tuple[Any, Bool[np.ndarray, " rows"]]:
-    """The texts as datetimes in the way that gets furthest, and True where it reads none."""
-    pd = import_pandas()
-    attempts = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are about the order of day and month, which is decided here
-        for way in ({"format": "ISO8601"}, {"format": "ISO8601", "utc": True}, {}, {"dayfirst": True}):
-            try:
-                stamps = pd.to_datetime(texts, errors="coerce", **way)
-            except ValueError:  # several offsets from UTC in one column
-                continue
-            unread = stamps.isna().to_numpy()
-            if stamps.dtype.kind == "M" and not unread.any():
-                if "utc" in way:
-                    log.warning("time stamps with different offsets from UTC are converted to UTC")
-                return pd.DatetimeIndex(stamps), unread
-            attempts.append((stamps, unread))
-    return max(attempts, key=lambda attempt: attempt[1].argmax())
+        raise InputError(f"{table.place(int(missing.argmax()), column)}: no series id")
+    places: dict[Any, int] = {}
+    codes = np.array([places.setdefault(cell, len(places)) for cell in cells.to_list()])
+    rows = np.argsort(codes, kind="stable")
+    return dict(zip(places, np.split(rows, np.cumsum(np.bincount(codes))[:-1]), strict=True))

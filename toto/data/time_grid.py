@@ -4,11 +4,13 @@ Time stamps are `datetime64` without a time zone, or plain numbers in a unit of 
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Int, Shaped
+from jaxtyping import Bool, Int, Shaped
+
+from toto.data.even_steps import digits, fit_even_steps, most_common_interval
 
 Stamps = Shaped[np.ndarray, " steps"]
 Steps = Int[np.ndarray, " steps"]
@@ -18,8 +20,11 @@ MONTH_SECONDS = 2_629_746  # the mean month of the calendar, 365.2425 days / 12
 _UNITS = {"day": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 
 
+@dataclass(frozen=True)
 class TimeGrid(ABC):
-    """Time stamps of the steps ..., -1, 0, 1, ...; step 0 is the first stamp of the series."""
+    """Time stamps of the steps ..., -1, 0, 1, ...; step 0 is at `start`."""
+
+    start: Any
 
     @property
     @abstractmethod
@@ -41,25 +46,22 @@ class TimeGrid(ABC):
         """The time stamps of these steps."""
 
     @abstractmethod
-    def _nearest(self, stamps: Stamps) -> Steps:
-        """A step near each stamp; the very step if the stamp is on the grid."""
+    def nearest(self, stamps: Stamps) -> Steps:
+        """A step near each stamp: of even steps the nearest, of a calendar the day's or the month's."""
 
-    def steps_of(self, stamps: Stamps) -> Steps:
-        """The step of each of the ascending stamps; -1 for one that is not on the grid."""
-        steps = self._nearest(stamps)
-        on_grid = self._equal(self.at(steps), stamps)
-        on_grid[1:] &= np.diff(steps) > 0
-        return np.where(on_grid, steps, -1)
+    def holds(self, stamps: Stamps) -> Bool[np.ndarray, " steps"]:
+        """Whether each stamp is that of a step."""
+        return self.at(self.nearest(stamps)) == stamps
 
-    def _equal(self, expected: Stamps, stamps: Stamps) -> Shaped[np.ndarray, " steps"]:
-        return expected == stamps
+    def starting_at(self, step: int) -> "TimeGrid":
+        """The same grid with `step` as step 0."""
+        return replace(self, start=self.at(np.array([step]))[0]) if step else self
 
 
 @dataclass(frozen=True)
 class EvenGrid(TimeGrid):
     """Steps of one length: a `timedelta64`, or a number. A stamp may be off by a thousandth of a step."""
 
-    start: Any
     step: Any
 
     @property
@@ -87,20 +89,20 @@ class EvenGrid(TimeGrid):
     def at(self, steps: Steps) -> Stamps:
         """Start + step * steps, without the noise of float arithmetic."""
         stamps = self.start + self.step * steps
-        return np.round(stamps, _digits(self.step)) if stamps.dtype.kind == "f" else stamps
+        return np.round(stamps, digits(self.step)) if stamps.dtype.kind == "f" else stamps
 
-    def _nearest(self, stamps: Stamps) -> Steps:
+    def nearest(self, stamps: Stamps) -> Steps:
+        """The nearest step to each stamp."""
         return np.rint((stamps - self.start) / self.step).astype(np.int64)
 
-    def _equal(self, expected: Stamps, stamps: Stamps) -> Shaped[np.ndarray, " steps"]:
-        return np.abs(stamps - expected) / self.step <= 1e-3
+    def holds(self, stamps: Stamps) -> Bool[np.ndarray, " steps"]:
+        """Whether each stamp is that of a step, to a thousandth of a step."""
+        return np.abs(stamps - self.at(self.nearest(stamps))) / self.step <= 1e-3
 
 
 @dataclass(frozen=True)
 class BusinessDayGrid(TimeGrid):
     """Mondays to Fridays, at the time of day of the first stamp."""
-
-    start: np.datetime64
 
     spacing = "1 business day"
     interval_seconds = 86_400.0
@@ -110,7 +112,8 @@ class BusinessDayGrid(TimeGrid):
         day = self.start.astype("M8[D]")
         return np.busday_offset(day, steps, roll="forward") + (self.start - day)
 
-    def _nearest(self, stamps: Stamps) -> Steps:
+    def nearest(self, stamps: Stamps) -> Steps:
+        """The step of each stamp's day; of a weekend that of the Monday after it."""
         return np.busday_count(self.start.astype("M8[D]"), stamps.astype("M8[D]")).astype(np.int64)
 
 
@@ -122,7 +125,6 @@ class MonthGrid(TimeGrid):
     the number has its last day.
     """
 
-    start: np.datetime64
     months: int
     day: str | int
 
@@ -151,53 +153,41 @@ class MonthGrid(TimeGrid):
             days = np.minimum(first + (int(self.day) - 1), last)
         return days + (self.start - self.start.astype("M8[D]"))
 
-    def _nearest(self, stamps: Stamps) -> Steps:
+    def nearest(self, stamps: Stamps) -> Steps:
+        """The step in whose months each stamp lies."""
         return (stamps.astype("M8[M]") - self.start.astype("M8[M]")).astype(np.int64) // self.months
 
 
 def fit_grid(stamps: Stamps) -> TimeGrid:
-    """The regular grid of ascending stamps (datetimes: two or more), which may have gaps.
+    """The regular grid of ascending stamps (datetimes: two or more), which may have gaps and jitter.
 
-    A calendar that holds every stamp (business days with no stamp on a weekend; months by
-    their last, same, first or last business day); otherwise even steps of the most common
-    interval, which `steps_of` tells the stamps on the grid from the others of.
+    A calendar that holds every stamp (business days with no stamp on a weekend; months by their last, same,
+    first or last business day), or even steps that do. Otherwise a calendar with one stamp in each
+    of its days or months, or else the even steps that stamps are nearest to.
     """
-    step = most_common_interval(stamps) if len(stamps) > 1 else stamps.dtype.type(1)
     if stamps.dtype.kind != "M":
-        return EvenGrid(stamps[0].item(), step.item())
-    for grid in _calendars(stamps, step):
-        if (grid.steps_of(stamps) >= 0).all():
+        start, step = fit_even_steps(stamps) if len(stamps) > 1 else (stamps[0], stamps.dtype.type(1))
+        return EvenGrid(start.item(), step.item())
+    calendars, even = _calendars(stamps), EvenGrid(*fit_even_steps(stamps))
+    for grid in (*calendars, even):
+        if grid.holds(stamps).all():
             return grid
-    return EvenGrid(stamps[0], step)
+    return max(calendars, key=lambda grid: grid.holds(stamps).sum(), default=even)
 
 
-def _calendars(stamps: Stamps, interval: np.timedelta64) -> list[TimeGrid]:
-    """Calendars to try, given the most common interval."""
-    if interval == DAY and stamps[-1] - stamps[0] > 4 * DAY:  # else no weekend lies inside
-        return [BusinessDayGrid(stamps[0])] if np.is_busday(stamps.astype("M8[D]")).all() else []
-    months = stamps.astype("M8[M]").astype(np.int64)
-    apart = int(np.gcd.reduce(np.diff(months)))
-    if interval < 28 * DAY or apart == 0:
+def _calendars(stamps: Stamps) -> list[TimeGrid]:
+    """Calendars that have a day or a month of its own for each of the stamps, and as far apart."""
+    days, months = stamps.astype("M8[D]"), stamps.astype("M8[M]").astype(np.int64)
+    if not (np.diff(days) > np.timedelta64(0, "D")).all():
         return []
-    days = (stamps.astype("M8[D]") - stamps.astype("M8[M]")).astype(np.int64) + 1
+    interval = most_common_interval(days)
+    if interval == DAY and stamps[-1] - stamps[0] > 4 * DAY:  # else no weekend lies inside
+        return [BusinessDayGrid(stamps[0])] if np.is_busday(days).all() else []
+    if interval < 28 * DAY or not np.diff(months).all():
+        return []
+    apart = int(np.gcd.reduce(np.diff(months)))
+    day_of_month = (days - stamps.astype("M8[M]")).astype(np.int64) + 1
     return [
         MonthGrid(stamps[0], apart, day)
-        for day in ("last", int(days.max()), "first business", "last business")
+        for day in ("last", int(day_of_month.max()), "first business", "last business")
     ]
-
-
-def most_common_interval(stamps: Stamps) -> Any:
-    """The most common interval between neighbours, the shortest of several; float noise is rounded away.
-
-    What is noise beside the others is no interval: of 0, 1e-9 and 1 the interval is 1.
-    """
-    exact = intervals = np.diff(stamps)
-    if intervals.dtype.kind == "f":
-        intervals = np.round(intervals, _digits(float(np.median(intervals))))
-    found, counts = np.unique(intervals[intervals > intervals.dtype.type(0)], return_counts=True)
-    return found[np.argmax(counts)] if len(found) else exact.min()
-
-
-def _digits(step: float) -> int:
-    """Decimals that tell millionths of a step apart: what lies beyond is rounding noise."""
-    return 6 - int(np.floor(np.log10(step)))

@@ -1,0 +1,112 @@
+"""Values of covariates that are known for the steps after a series."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from toto.data.gridding import Clock
+from toto.data.layout import Layout
+from toto.data.stamps import Stamps, read_stamps
+from toto.data.table import Table, find_time_column, read_values, rows_by_value
+from toto.errors import InputError
+
+
+class FutureCovariates:
+    """A frame of known values: columns of covariates, a time column, in long frames the id column.
+
+    Args:
+        table: the frame with the history; it must have every covariate too.
+        future: the frame of known values; rows may go on beyond the horizon, and may be in any order.
+        layout, time_column, id_column: of the history; the frames have them in common.
+
+    Raises:
+        InputError: no such columns.
+    """
+
+    def __init__(
+        self, table: Table, future: Table, layout: Layout, time_column: str | None, id_column: str | None
+    ) -> None:
+        if time_column is None:
+            raise InputError(f"{table.name}: future needs a time column in both frames, to know the steps")
+        self._table, self._day_first, self._id_column = future, layout.day_first, id_column
+        found = time_column if time_column in future.cells.columns else find_time_column(future, None)
+        if found is None:
+            raise InputError(f"{future.name}: no column {time_column!r}; there are {future.columns()}")
+        if id_column is not None:
+            future.check_column(id_column)
+        self._time_column = found
+        self.names = [name for name in future.cells.columns if name not in (found, id_column)]
+        for name in self.names:
+            if name not in table.cells.columns:
+                raise InputError(
+                    f"{future.name}: the covariate {name!r} is no column of {table.name}, whose history is "
+                    f"needed too; there are {table.columns()}"
+                )
+        if not self.names:
+            raise InputError(f"{future.name}: no covariates beside {', '.join(future.cells.columns)}")
+
+    def check_like(self, stamps: Stamps) -> None:
+        """`InputError` unless the time stamps are of the kind of these, those of the history."""
+        mine = self._stamps
+        if (mine.time_zone, mine.utc.dtype.kind == "M") != (stamps.time_zone, stamps.utc.dtype.kind == "M"):
+            raise InputError(
+                f"{self._table.name}, column {self._time_column}: must hold time stamps like those of the "
+                f"history, with {stamps.time_zone or 'no time zone'}, not {mine.time_zone or 'none'}"
+            )
+
+    def values(
+        self, series_id: Any, clock: Clock, num_steps: int, horizon: int
+    ) -> Float[np.ndarray, "covariates known_steps"]:
+        """The values of a series in the steps after its `num_steps`: the `horizon` and what is known beyond.
+
+        Raises:
+            InputError: a step of the horizon without a row or a value, or with several rows.
+        """
+        rows = self._rows_by_id.get(series_id, np.arange(0))
+        steps = clock.grid.nearest(clock.stamps(self._stamps, rows)) - num_steps
+        rows, steps = rows[steps >= 0], steps[steps >= 0]
+        order = np.argsort(steps, kind="stable")
+        rows, steps = rows[order], steps[order]
+        self._check_repeated(rows, steps, series_id)
+        known_to = int(np.argmax(np.append(steps, -1) != np.arange(len(steps) + 1)))
+        values = self._values[:, rows[:known_to]]
+        unknown = np.isnan(values).any(0)
+        if unknown.any():
+            known_to = int(unknown.argmax())
+        if known_to < horizon:
+            missing = str(clock.grid.at(np.array([num_steps + known_to]))[0]).removesuffix(".000000")
+            raise InputError(
+                f"{self._table.name}: the covariates{self._of(series_id)} must be known at every one of the "
+                f"{horizon} steps after the series; there is no value for {missing}"
+            )
+        return values[:, :known_to]
+
+    def _check_repeated(
+        self, rows: Int[np.ndarray, " rows"], steps: Int[np.ndarray, " rows"], series_id: Any
+    ) -> None:
+        repeated = np.flatnonzero(np.diff(steps) == 0) + 1
+        if len(repeated):
+            row = int(rows[repeated[0]])
+            raise InputError(
+                f"{self._table.place(row, self._time_column)}: {self._table.text(row, self._time_column)}"
+                f"{self._of(series_id)} is there a second time; keep one row of covariates per step"
+            )
+
+    def _of(self, series_id: Any) -> str:
+        return "" if self._id_column is None else f" of series {series_id}"
+
+    @cached_property
+    def _stamps(self) -> Stamps:
+        return read_stamps(self._table, self._time_column, self._day_first)
+
+    @cached_property
+    def _values(self) -> Float[np.ndarray, "covariates rows"]:
+        return read_values(self._table, self.names)
+
+    @cached_property
+    def _rows_by_id(self) -> dict[Any, Int[np.ndarray, " _"]]:
+        if self._id_column is None:
+            return {None: np.arange(len(self._table.cells))}
+        return rows_by_value(self._table, self._id_column)

@@ -1,0 +1,107 @@
+"""A column of time stamps: datetimes of any precision and zone, or numbers in a unit of their own."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from jaxtyping import Int, Shaped
+
+from toto.data.dates import AmbiguousDateError, parse_dates
+from toto.data.table import Table, holds_text, is_missing, number_in
+from toto.errors import InputError
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """The time stamps of rows, datetimes to 1 us.
+
+    clock: as the clock of their time zone shows them, or as they are where there is none.
+    utc: the same moments in UTC; without a time zone as they are.
+    time_zone: its name, or None.
+    dtype: the type of the column in its frame.
+    """
+
+    clock: Shaped[np.ndarray, " rows"]
+    utc: Shaped[np.ndarray, " rows"]
+    time_zone: str | None
+    dtype: Any
+
+
+def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Stamps:
+    """The column as time stamps.
+
+    Numbers stay numbers, unless all of them can be dates like 20260131. `day_first` says how dates such as
+    01/02/2026 are meant; see `parse_dates`.
+
+    Raises:
+        InputError: an empty cell, or one that is no time stamp; dates that can be read in two ways.
+        MissingExtraError: dates written as text, but no pandas.
+    """
+    cells = table.cells[column]
+    missing = is_missing(cells)
+    if missing.any():
+        raise InputError(f"{table.place(int(missing.argmax()), column)}: no time stamp")
+    if cells.dtype.is_numeric():
+        return _from_numbers(table, column, cells.to_numpy())
+    if isinstance(cells.dtype, (nw.Datetime, nw.Date)):
+        return _from_dates(cells)
+    assert holds_text(cells) or cells.dtype.is_temporal() or cells.dtype == nw.Boolean
+    texts = [str(cell) for cell in cells.to_list()]
+    numbers = np.array([number_in(text) for text in texts])
+    if np.isnan(numbers).any():
+        return _from_texts(table, column, texts, day_first)
+    whole = all(text.strip().lstrip("+-").isdigit() for text in texts)
+    return _from_numbers(table, column, np.array([int(text) for text in texts]) if whole else numbers)
+
+
+def _from_dates(cells: "nw.Series[Any]") -> Stamps:
+    zone = getattr(cells.dtype, "time_zone", None)
+    if zone is None:
+        clock = utc = cells.to_numpy()
+    else:
+        clock = cells.dt.replace_time_zone(None).to_numpy()
+        utc = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+    return Stamps(clock.astype("M8[us]"), utc.astype("M8[us]"), zone, cells.dtype)
+
+
+def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | None) -> Stamps:
+    try:
+        dates, unread = parse_dates(texts, day_first)
+    except AmbiguousDateError:
+        raise InputError(
+            f"{table.place(0, column)}: {texts[0]!r} and all others can be read with the day first or with "
+            "the month first; say which: day_first=True (--day-first) or day_first=False (--month-first)"
+        ) from None
+    if unread.any():
+        raise _unreadable(table, column, int(unread.argmax()))
+    return _from_dates(nw.from_native(dates, series_only=True))
+
+
+def _from_numbers(table: Table, column: str, numbers: Shaped[np.ndarray, " rows"]) -> Stamps:
+    """20260131 is the 31st of January if every number can be read so; else numbers stay numbers."""
+    infinite = ~np.isfinite(numbers)
+    if infinite.any():
+        raise _unreadable(table, column, int(infinite.argmax()))
+    whole = numbers.astype(np.int64)
+    if (whole == numbers).all() and ((whole >= 1900_01_01) & (whole <= 2200_12_31)).all():
+        dates, valid = _dates_of_digits(whole)
+        if valid:
+            return Stamps(dates, dates, None, nw.Datetime("us"))
+    return Stamps(numbers, numbers, None, table.cells[column].dtype)
+
+
+def _dates_of_digits(numbers: Int[np.ndarray, " rows"]) -> tuple[Shaped[np.ndarray, " rows"], bool]:
+    """20260131 as the 31st of January 2026, and whether all numbers are such."""
+    months = (numbers // 100 % 100 - 1) + 12 * (numbers // 10_000 - 1970)
+    first = months.astype("M8[M]")
+    days = first.astype("M8[D]") + (numbers % 100 - 1)
+    valid = (numbers // 100 % 100 >= 1) & (numbers // 100 % 100 <= 12) & (days.astype("M8[M]") == first)
+    return days.astype("M8[us]"), bool(valid.all())
+
+
+def _unreadable(table: Table, column: str, row: int) -> InputError:
+    return InputError(
+        f"{table.place(row, column)}: {table.text(row, column)!r} is not a time stamp, or not one like "
+        "those before it; write 2026-01-31 13:45:00, or name another time_column (--time-column)"
+    )
