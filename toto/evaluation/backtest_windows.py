@@ -1,0 +1,135 @@
+"""What a backtest is run on: tables, arrays and lists as regular series, and their rolling windows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from toto.data.frame import series_from_table
+from toto.data.masked_timeseries import MaskedTimeseries
+from toto.data.regular_series import RegularSeries
+from toto.data.table import Table, is_frame
+from toto.data.time_grid import BusinessDayGrid, EvenGrid, TimeGrid
+from toto.errors import InputError
+from toto.evaluation.task import Task
+
+# cycles in seconds, and the shortest steps that repeat by them: weeks by years, days by weeks
+_DAY, _WEEK = 86_400, 604_800
+_CYCLES = {31_556_952: _WEEK, _WEEK: _DAY, _DAY: 0, 3600: 0, 60: 0}
+
+
+def as_regular_series(data: Any) -> list[RegularSeries]:
+    """The series in `data`, NaN where a value is missing.
+
+    Args:
+        data: a data frame, wide or long (see `toto.data.frame`); an array [time] or [variates, time], or a
+            list of numbers; a list of arrays; one `RegularSeries` or a list of them.
+
+    Raises:
+        InputError: nothing of these, or no steps.
+    """
+    if isinstance(data, RegularSeries):
+        return [data]
+    if is_frame(data):
+        return series_from_table(Table(data))
+    if isinstance(data, Sequence) and data and isinstance(data[0], RegularSeries):
+        return list(data)
+    several = isinstance(data, Sequence) and bool(data) and np.ndim(data[0]) > 0
+    entries = list(data) if several else [data]
+    names = [f"series {place}" for place in range(len(entries))] if several else [""]
+    return [_from_array(entry, name) for entry, name in zip(entries, names, strict=True)]
+
+
+def _from_array(values: Any, name: str) -> RegularSeries:
+    """An array as a series whose steps are numbered from 0."""
+    series = MaskedTimeseries.from_array(values).series
+    if series.ndim != 2:
+        raise InputError(
+            f"data must be [time] or [variates, time], or a list of such, got shape {tuple(series.shape)}"
+        )
+    array = series.detach().cpu().double().numpy()
+    array = np.where(np.isfinite(array), array, np.nan)
+    rows = [f"variate {place}" for place in range(len(array))]
+    if name:
+        rows = [name] if len(rows) == 1 else [f"{name}, {row}" for row in rows]
+    return RegularSeries(array, tuple(rows), EvenGrid(0, 1), time_column="step")
+
+
+def rolling_windows(
+    name: str,
+    series: Sequence[RegularSeries],
+    horizon: int,
+    windows: int,
+    step: int | None = None,
+    season: int | None = None,
+) -> Task:
+    """The last windows of every series, `step` steps from one to the next.
+
+    Args:
+        name: of the task, for the record.
+        series: one or more.
+        horizon: steps that are forecast in each window.
+        windows: of each series.
+        step: from origin to origin; None: the horizon, so that windows do not overlap.
+        season: steps of a season; None: the longest natural cycle that the history before the first
+            window holds twice (a minute, hour, day, week or year), else 1.
+
+    Raises:
+        InputError: counts below 1, or a series too short for its windows; the message says how many fit.
+    """
+    step = horizon if step is None else step
+    for argument, value in {"horizon": horizon, "windows": windows, "step": step}.items():
+        if value < 1:
+            raise InputError(f"{argument} must be at least 1, got {value}")
+    if season is not None and season < 1:
+        raise InputError(f"season must be at least 1 step, got {season}")
+    reach = horizon + (windows - 1) * step
+    for one in series:
+        _check_length(one, horizon, windows, step, reach)
+    values = [one.values for one in series]
+    ends = [one.values.shape[1] for one in series]
+    origins = [range(end - reach, end - horizon + 1, step) for end in ends]
+    if season is None:
+        season = natural_season(series[0].grid, min(origin[0] for origin in origins))
+    rule = f"the last {windows} of each series, {step} steps apart"
+    return Task(name, values, origins, horizon, season, rule)
+
+
+def _check_length(one: RegularSeries, horizon: int, windows: int, step: int, reach: int) -> None:
+    num_steps = one.values.shape[1]
+    if num_steps > reach:
+        return
+    who = f"the series {one.series_id}" if one.series_id is not None else f"the series of {one.labels[0]}"
+    if num_steps <= horizon:
+        raise InputError(
+            f"horizon must be shorter than every series, got {horizon} steps; {who} has {num_steps}, and at "
+            "least one must come before the forecast"
+        )
+    fit = 1 + (num_steps - 1 - horizon) // step
+    raise InputError(
+        f"windows must fit into every series: {windows} windows of horizon {horizon}, {step} steps apart, "
+        f"need {reach + 1} steps, {who} has {num_steps}; take at most {fit} windows, or a smaller step"
+    )
+
+
+def natural_season(grid: TimeGrid, num_steps: int) -> int:
+    """The steps of the longest natural cycle that `num_steps` steps hold twice; 1 where there is none.
+
+    Only cycles of a whole number of steps from 4 to 10,000 count: a year of weeks or months, a week of days,
+    a day of hours or minutes, and so on; of business days the week has 5.
+    """
+    if not grid.counts_time:
+        return 1
+    if isinstance(grid, BusinessDayGrid):
+        return 5 if num_steps >= 10 else 1
+    cycles = [cycle for cycle, shortest_step in _CYCLES.items() if grid.interval_seconds >= shortest_step]
+    for cycle in cycles:
+        steps = round(cycle / grid.interval_seconds)
+        if 4 <= steps <= 10_000 and 2 * steps <= num_steps and _divides(cycle, steps, grid.interval_seconds):
+            return steps
+    return 1
+
+
+def _divides(cycle: int, steps: int, interval: float) -> bool:
+    """Whether the cycle has so many steps, to 1 %: a year is 52 weeks."""
+    return abs(steps * interval - cycle) <= 0.01 * cycle
