@@ -1,0 +1,178 @@
+"""Scores of a whole history in one causal pass: how likely each step was, given the steps before it."""
+
+from itertools import groupby
+from typing import Any, SupportsIndex
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from toto.anomaly.scores import Scores
+from toto.anomaly.teacher_forcing import predict_after_every_patch
+from toto.anomaly.windows import Window, windows_of
+from toto.data.masked_timeseries import MaskedTimeseries
+from toto.errors import InputError
+from toto.inference.arguments import count
+from toto.inference.context import Context, prepare_context
+from toto.inference.forecaster import TotoForecaster, dropout_off
+from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU
+from toto.inference.recovery import in_parts
+from toto.model.backbone import TotoBackbone, TotoOutput
+
+_FIELDS = 7  # of `Scores` that are computed: from log_prob to high
+_NEVER = 2**62  # steps ahead
+
+
+def score(
+    model: Any,
+    series: Any,
+    *,
+    max_steps_ahead: SupportsIndex | None = None,
+    context_length: SupportsIndex = 4096,
+    coverage: float = 0.99,
+) -> Scores:
+    """How likely every step of a history was, given only the steps before it.
+
+    The model predicts all steps behind every patch at once, so a single pass scores a history: step j of a
+    patch (from 1) is predicted j steps ahead. Patches begin at the first step of the history; the first of
+    them has no past and is not scored. With `max_steps_ahead` below the patch size the grid of patches is
+    moved in further passes, so that no step is predicted from farther: with 1 every prediction is a fresh
+    one, for the cost of as many passes as a patch has steps, and only the first step is not scored.
+
+    Args:
+        model: a `Toto`, its backbone, or a `TotoForecaster`; one with a causal scaler.
+        series: [time], [variates, time] or [batch, variates, time] in anything that
+            `MaskedTimeseries.from_array` takes, or a `MaskedTimeseries`. Missing values are predicted, but
+            have no score.
+        max_steps_ahead: how far ahead a step may be predicted at most (None: the patch size, one pass).
+        context_length: steps that a prediction sees at most; of a longer history at least half of them.
+        coverage: of the interval between `Scores.low` and `Scores.high`.
+
+    Returns:
+        Scores [batch, variates, time] of the variates that are no covariates.
+
+    Raises:
+        InputError: an argument that breaks a rule; the message names it.
+    """
+    backbone = model.model if isinstance(model, TotoForecaster) else TotoForecaster(model).model
+    sizes = backbone.config
+    ahead = sizes.stride if max_steps_ahead is None else count("max_steps_ahead", max_steps_ahead)
+    at_most = count("context_length", context_length)
+    if at_most < sizes.patch_size:
+        raise InputError(
+            f"context_length must be at least a patch of {sizes.patch_size} steps, got {at_most}"
+        )
+    if not 0 < coverage < 1:
+        raise InputError(f"coverage must be a probability between 0 and 1, got {coverage!r}")
+    inputs = series if isinstance(series, MaskedTimeseries) else MaskedTimeseries.from_array(series)
+    context = _without_padding(prepare_context(inputs, backbone), inputs.series.shape[-1])
+    scoring = _Scoring(backbone, context, min(ahead, sizes.stride), at_most, coverage)
+    with torch.no_grad(), dropout_off(backbone):
+        return scoring.run()
+
+
+def _without_padding(context: Context, num_steps: int) -> Context:
+    series, observed, ids = (t[..., t.shape[-1] - num_steps :] for t in context[:3])
+    return Context(series, observed, ids, context.num_exogenous_variables)
+
+
+def _shape(window: Window) -> tuple[int, ...]:
+    return window[1:]
+
+
+class _Scoring:
+    """The scores of one batch, filled in window by window."""
+
+    def __init__(
+        self, backbone: TotoBackbone, context: Context, ahead: int, context_length: int, coverage: float
+    ) -> None:
+        self.backbone = backbone
+        self.context = context
+        self.ahead = ahead
+        self.context_length = context_length
+        self.coverage = coverage
+        self.num_targets = context.series.shape[1] - context.num_exogenous_variables
+        targets = context.series[:, : self.num_targets]
+        self.values = torch.where(context.observed[:, : self.num_targets], targets, torch.nan)
+        self.found = targets.new_full((_FIELDS, *targets.shape), torch.nan)
+        self.steps_ahead = torch.full(targets.shape[-1:], _NEVER, device=targets.device)
+
+    def run(self) -> Scores:
+        """Every window; those of one shape together."""
+        sizes = self.backbone.config
+        num_series, num_variates, num_steps = self.context.series.shape
+        windows = windows_of(num_steps, sizes.patch_size, sizes.stride, self.ahead, self.context_length)
+        for _, group in groupby(sorted(windows, key=_shape), key=_shape):
+            alike = list(group)
+            rows = [(number, window) for window in alike for number in range(num_series)]
+            tokens = num_variates * alike[0].num_tokens
+            limit = TOKENS_AT_ONCE_ON_GPU if self.backbone.device.type == "cuda" else TOKENS_AT_ONCE
+
+            def score_part(first: int, end: int, rows: list[tuple[int, Window]] = rows) -> None:
+                self._score(rows[first:end])
+
+            in_parts(len(rows), max(1, limit // tokens), "windows", score_part)
+        log_prob, surprise, lower, upper, low, median, high = self.found
+        ahead = torch.where(self.steps_ahead == _NEVER, 0, self.steps_ahead)
+        return Scores(self.values, log_prob, surprise, lower, upper, low, median, high, ahead, self.coverage)
+
+    def _score(self, rows: list[tuple[int, Window]]) -> None:
+        """Windows of one shape, each with the number of its series."""
+        shape = rows[0][1]
+        num_steps = shape.num_steps(self.backbone.config.patch_size, self.backbone.config.stride)
+        parts = (self._cut(number, window.first, num_steps) for number, window in rows)
+        series, observed, group_ids = (torch.stack(tensors) for tensors in zip(*parts, strict=True))
+        exogenous = self.context.num_exogenous_variables
+        predicted = predict_after_every_patch(
+            self.backbone, series, observed, group_ids, exogenous, shape.num_ahead
+        )
+        predicted = _used(predicted, shape.num_unused, self.num_targets)
+        steps = torch.stack([self._steps(window) for _, window in rows])
+        inside = steps.clamp(max=self.values.shape[-1] - 1)
+        values = torch.stack([self.values[number][:, i] for (number, _), i in zip(rows, inside, strict=True)])
+        found = _judge(predicted, values, self.coverage)
+        ahead = torch.arange(1, shape.num_ahead + 1, device=steps.device).expand_as(steps[0])
+        for row, (number, _) in enumerate(rows):
+            fresher = (steps[row] < self.values.shape[-1]) & (ahead <= self.steps_ahead[inside[row]])
+            self.found[:, number, :, steps[row][fresher]] = found[:, row][..., fresher]
+            self.steps_ahead[steps[row][fresher]] = ahead[fresher]
+
+    def _cut(self, number: int, first: int, num_steps: int) -> list[Tensor]:
+        """A stretch of one series, with padding before its first step."""
+        before, part = max(0, -first), slice(max(0, first), first + num_steps)
+        series, observed, ids = (t[number, :, part] for t in self.context[:3])
+        if not before:
+            return [series, observed, ids]
+        padding = ids[:, :1].expand(-1, before)
+        series, observed = (torch.nn.functional.pad(t, (before, 0)) for t in (series, observed))
+        return [series, observed, torch.cat([padding, ids], -1)]
+
+    def _steps(self, window: Window) -> Tensor:
+        """The step that each prediction of a window is for, [patches, num_ahead]."""
+        device, stride = self.values.device, self.backbone.config.stride
+        tokens = torch.arange(window.num_unused, window.num_tokens, device=device)
+        behind = window.first + self.backbone.config.patch_size + tokens * stride
+        return behind[:, None] + torch.arange(window.num_ahead, device=device)
+
+
+def _used(predicted: TotoOutput, num_unused: int, num_targets: int) -> TotoOutput:
+    """The predictions behind the patches that are used, of the targets."""
+    mixture = predicted.distribution.as_mixture()
+    parameters = (mixture.df, mixture.loc, mixture.scale, mixture.logits)
+    loc, scale = (t[:, :num_targets, num_unused:] for t in predicted[1:])
+    return TotoOutput(type(mixture)(*(p[:, :num_targets, num_unused:] for p in parameters)), loc, scale)
+
+
+def _judge(
+    predicted: TotoOutput, values: Float[Tensor, "rows variates patches steps"], coverage: float
+) -> Float[Tensor, "fields rows variates patches steps"]:
+    """The computed fields of `Scores`, in their order."""
+    distribution, loc, scale = predicted
+    levels = torch.tensor([0.5, (1 - coverage) / 2, (1 + coverage) / 2], dtype=torch.float64)
+    median, low, high = distribution.icdf(levels.view(-1, 1, 1, 1, 1).to(loc))
+    scaled = ((values - loc) / scale).to(median)
+    log_prob = distribution.log_prob(scaled)
+    surprise = distribution.log_prob(median) - log_prob
+    tails = distribution.cdf(scaled), distribution.sf(scaled)
+    ends = (loc + scale * end for end in (low, median, high))
+    return torch.stack([t.to(values) for t in (log_prob - scale.log(), surprise, *tails, *ends)])
