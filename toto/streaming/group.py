@@ -1,0 +1,270 @@
+"""Many live series in one object: each goes on at its own pace, and they are computed together."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toto.data.masked_timeseries import MaskedTimeseries
+from toto.errors import InputError
+from toto.inference.arguments import count
+from toto.inference.forecast import Forecast
+from toto.inference.forecaster import TotoForecaster, dropout_off
+from toto.streaming.clock import Clock
+from toto.streaming.engine import Engine
+from toto.streaming.files import read_streams, write_streams
+from toto.streaming.member import History, Member
+from toto.streaming.patch_grid import PatchGrid
+from toto.streaming.record import Values
+from toto.streaming.scores import StreamScores
+
+LATE = ("raise", "drop")  # what is done with late points
+
+
+class StreamGroup:
+    """Independent live series of one shape, from a few to many thousands.
+
+    Args:
+        model: a `Toto`, its backbone, or a `TotoForecaster`.
+        max_context: steps that a stream remembers. When its patches fill them, it drops the older half and
+            encodes the rest anew: every step is encoded twice, and at least half of max_context is seen.
+        one_step_ahead: True scores every step by a prediction made from all steps before it, for one token
+            of work per step; False by the prediction of its patch, for one token per patch.
+
+    Raises:
+        InputError: no model, or a max_context below two patches.
+    """
+
+    def __init__(self, model: Any, *, max_context: int = 4096, one_step_ahead: bool = False) -> None:
+        self.forecaster = model if isinstance(model, TotoForecaster) else TotoForecaster(model)
+        self.backbone = self.forecaster.model
+        patch_size = self.backbone.config.patch_size
+        self.max_context = count("max_context", max_context)
+        if self.max_context < 2 * patch_size:
+            raise InputError(
+                f"max_context must hold two patches of {patch_size} steps, got {max_context} steps"
+            )
+        self.one_step_ahead = one_step_ahead
+        self._grid = PatchGrid.of(self.backbone.config, self.max_context)
+        self.notes: dict[str, Any] = {}  # anything that JSON holds, to be saved with the streams
+        self._members: dict[Hashable, Member] = {}
+        self._free: list[int] = []  # slots that others left
+        self._num_added = 0
+        self._engine: Engine | None = None  # made for the shape of the first stream
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    @property
+    def ids(self) -> tuple[Hashable, ...]:
+        """The streams, in the order in which they were added."""
+        return tuple(self._members)
+
+    def add(self, histories: Mapping[Any, Any], times: Mapping[Any, Any] | None = None) -> None:
+        """Begin streams.
+
+        The patches of a stream lie so that one ends with its history: what it predicts then is what a
+        forecast of that history predicts. Of a history longer than max_context the newest steps are taken.
+
+        Args:
+            histories: id -> [time] or [variates, time] in anything that `MaskedTimeseries.from_array` takes,
+                or a `MaskedTimeseries` of one series. All have equally many variates; NaN is missing.
+            times: id -> a time per step; needed by streams that are to be given times later.
+
+        Raises:
+            InputError: an id that is there already, or a history that breaks a rule; nothing is added.
+        """
+        known = sorted(map(repr, set(histories) & set(self._members)))
+        if known:
+            raise InputError(f"histories must be of new streams, got {known[0]}: remove it first")
+        found = {}
+        for key, history in histories.items():
+            with _named(key):
+                found[key] = History.of(history, None if times is None else times.get(key))
+        engine = self._engine_for(found)
+        keep = self.max_context + self.backbone.config.patch_size
+        for key, history in found.items():
+            slot = self._free.pop(0) if self._free else len(self._members)
+            member = self._members[key] = Member(self._num_added, slot, history, keep)
+            self._num_added += 1
+            self._grid.begin(member)
+        with torch.no_grad(), dropout_off(self.backbone):
+            engine.begin([self._members[key] for key in found])
+
+    def remove(self, ids: Iterable[Any]) -> None:
+        """Forget streams; their memory serves those that are added later.
+
+        Raises:
+            InputError: no such stream.
+        """
+        gone = dict.fromkeys(ids)
+        self._free = sorted([*self._free, *(self._member(key).slot for key in gone)])
+        for key in gone:
+            del self._members[key]
+
+    def append(
+        self, values: Mapping[Any, Any], times: Mapping[Any, Any] | None = None, *, late: str = "raise"
+    ) -> StreamScores:
+        """Append the next steps of some streams, and score them.
+
+        Args:
+            values: id -> [variates, steps], [steps] of one variate, or a single step; any number of steps.
+                NaN is missing.
+            times: id -> a time for each step. They may leave gaps, which become missing steps. A point that
+                is not later than the newest step, or than one before it in the same call, is late.
+            late: what to do with such points: "raise" an error, or "drop" and log them.
+
+        Raises:
+            InputError: no such stream, another number of variates, or times that break a rule. Then
+                nothing is appended to any stream.
+        """
+        if late not in LATE:
+            raise InputError(f"late must be one of {', '.join(LATE)}, got {late!r}")
+        arrived: dict[Hashable, Values] = {}
+        for key, given in values.items():
+            member = self._member(key)
+            with _named(key):
+                arrived[key] = member.arrival(given, None if times is None else times.get(key), late)
+        if self._engine is None or not arrived:
+            raise InputError("values must hold steps of at least one stream, got none")
+        members = [self._members[key] for key in arrived]
+        with torch.no_grad(), dropout_off(self.backbone):
+            prediction, steps_ahead = self._engine.append(members, list(arrived.values()))
+        targets = self._engine.num_variates - self._engine.num_exogenous_variables
+        prediction = prediction.each(lambda t: t[:, :targets])
+        longest = max(steps.shape[1] for steps in arrived.values())
+        scored = prediction.shift.new_full((len(arrived), targets, longest), torch.nan)
+        for row, steps in zip(scored, arrived.values(), strict=True):
+            row[:, : steps.shape[1]] = torch.from_numpy(steps[:targets])
+        return StreamScores(tuple(arrived), scored, steps_ahead, prediction.distribution())
+
+    def forecast(
+        self,
+        horizon: int,
+        num_samples: int | None = None,
+        *,
+        ids: Iterable[Any] | None = None,
+        **options: Any,
+    ) -> dict[Any, Forecast]:
+        """Forecast streams from all their newest steps, up to max_context of them.
+
+        The context is encoded anew so that its last patch ends with the newest step: what is in the cache
+        knows nothing of a patch that is not full, and forecasts from it are much less accurate.
+
+        Args:
+            horizon, num_samples, options: as in `TotoForecaster.forecast`.
+            ids: which streams (None: all).
+
+        Raises:
+            InputError: no such stream, or an argument that breaks a rule.
+        """
+        keys = list(self._members if ids is None else ids)
+        numbers = [self._member(key).number for key in keys]
+        series = [self.newest(key) for key in keys]
+        found = self.forecaster.forecast(series, horizon, num_samples, series_ids=numbers, **options)
+        return dict(zip(keys, found, strict=True))
+
+    def newest(self, key: Any) -> MaskedTimeseries:
+        """The newest steps of a stream, up to max_context of them: what its forecasts are made from.
+
+        Raises:
+            InputError: no such stream.
+        """
+        member = self._member(key)
+        num_exogenous = 0 if self._engine is None else self._engine.num_exogenous_variables
+        return MaskedTimeseries.from_array(
+            member.record.newest(self.max_context),
+            group_ids=member.group_ids,
+            num_exogenous_variables=num_exogenous,
+        )
+
+    def clock(self, key: Any) -> Clock | None:
+        """The times of a stream's steps; None for one without."""
+        return self._member(key).clock
+
+    def num_steps(self, key: Any) -> int:
+        """Steps of a stream so far, with those of its history."""
+        return self._member(key).record.length
+
+    def save(self, path: str | Path) -> None:
+        """Write all streams to one file, without the model: values and places of patches, no pickle.
+
+        Raises:
+            InputError: an id that is neither text nor whole number, or no such folder.
+        """
+        sizes = self.backbone.config
+        settings = {
+            "max_context": self.max_context,
+            "one_step_ahead": self.one_step_ahead,
+            "patch_size": sizes.patch_size,
+            "stride": sizes.stride,
+            "num_exogenous_variables": 0 if self._engine is None else self._engine.num_exogenous_variables,
+            "num_added": self._num_added,
+            "notes": self.notes,
+        }
+        write_streams(Path(path), settings, self._members)
+
+    @classmethod
+    def load(cls, path: str | Path, model: Any) -> "StreamGroup":
+        """The streams of a file, encoded anew: by the model that they had, or any other with such patches.
+
+        Raises:
+            CheckpointError: no such file, or not one of streams.
+            InputError: a model of other patches.
+        """
+        settings, members = read_streams(Path(path))
+        group = cls(model, max_context=settings["max_context"], one_step_ahead=settings["one_step_ahead"])
+        grid = group._grid
+        if (grid.patch_size, grid.stride) != (settings["patch_size"], settings["stride"]):
+            raise InputError(
+                f"{path} holds streams with patches of {settings['patch_size']} steps every "
+                f"{settings['stride']}, but those of the model are {grid.patch_size} every {grid.stride}: "
+                "load it with such a model, or begin new streams with these values as their history"
+            )
+        group.notes = settings["notes"]
+        group._num_added, group._members = settings["num_added"], members
+        if members:
+            num_variates = len(next(iter(members.values())).group_ids)
+            num_exogenous = settings["num_exogenous_variables"]
+            group._engine = Engine(group.backbone, grid, num_variates, num_exogenous, group.one_step_ahead)
+            with torch.no_grad(), dropout_off(group.backbone):
+                group._engine.begin(list(members.values()))
+        return group
+
+    def _member(self, key: Any) -> Member:
+        if key not in self._members:
+            raise InputError(f"there is no stream {key!r}; there are {len(self)}: add it with its history")
+        return self._members[key]
+
+    def _engine_for(self, histories: Mapping[Any, History]) -> Engine:
+        """The engine, made for the shape of these histories if there is none yet.
+
+        Raises:
+            InputError: no history, or one of another shape.
+        """
+        shapes = {k: (len(h.values), h.num_exogenous_variables) for k, h in histories.items()}
+        if not shapes:
+            raise InputError("histories must hold at least one stream, got none")
+        held = next(iter(shapes.values()))
+        if self._engine is not None:
+            held = self._engine.num_variates, self._engine.num_exogenous_variables
+        for key, shape in shapes.items():
+            if shape != held:
+                raise InputError(
+                    f"stream {key!r}: a group holds streams of one shape, {held[0]} variates of which "
+                    f"{held[1]} are covariates, got {shape[0]} and {shape[1]}: use another group"
+                )
+        if self._engine is None:
+            self._engine = Engine(self.backbone, self._grid, *held, self.one_step_ahead)
+        return self._engine
+
+
+@contextmanager
+def _named(key: Hashable) -> Iterator[None]:
+    """What goes wrong, with the id of the stream; one by itself has none."""
+    try:
+        yield
+    except InputError as error:
+        raise error if key is None else InputError(f"stream {key!r}: {error}") from error
