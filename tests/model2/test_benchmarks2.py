@@ -1,0 +1,39 @@
+"""The benchmarks of the second generation run, and say what they promise."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """A function that imports a benchmark by its name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    return import_module
+
+
+def test_errors_against_the_published_package_are_rounding_in_one_pass(script, shared_data, capsys):
+    folder = shared_data / "golden2"
+    if not folder.is_dir():
+        pytest.skip(f"no golden cases of the second generation at {folder}")
+    script("golden_errors2").main(["--golden", str(folder)])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert len(rows) == len(list(folder.glob("*/case.json")))
+    for name, first, *later in rows:
+        assert float(first) < (1e-5 if name == "float32_basic" else 1e-10)
+        if len(later) == 2:
+            assert float(later[1]) < 1e-10  # cached against recomputed
+
+
+def test_costs_are_shown_beside_those_of_the_bare_products(script, monkeypatch, capsys):
+    benchmark = script("second_generation")
+    small = benchmark.PUBLISHED | {"d_model": 32}
+    monkeypatch.setattr(benchmark, "MODELS", {"small": small})
+    monkeypatch.setattr(benchmark, "CASES", (benchmark.Workload(1, 2, 192, 128),))
+    benchmark.main(["--repeats", "1"])
+    row = capsys.readouterr().out.splitlines()[-1].strip("| ").split("|")
+    model, case, *costs, share = (cell.strip() for cell in row)
+    assert (model, case) == ("small", "1 x 2 x 192 -> 128")
+    assert all(float(cost) > 0 for cost in costs)
+    assert share.endswith("%")
