@@ -80,7 +80,7 @@ COLUMNS = [
 
 
 def record(out: Path, rows: int, interval_seconds: float) -> None:
-    """Write `rows` rows to `out` (-: standard output), sleeping to the next multiple of the interval before each."""
+    """Write `rows` rows to `out` (-: standard output), each at a multiple of the interval."""
     with nullcontext(sys.stdout) if str(out) == "-" else out.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["time", *COLUMNS])

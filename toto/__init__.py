@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from toto.errors import CheckpointError, ConfigError, InputError, MissingExtraError, TotoError
     from toto.inference.forecast import Forecast
     from toto.inference.forecaster import TotoForecaster
+    from toto.inference.forecaster2 import Toto2Forecaster
     from toto.inference.memory import MemoryEstimate, estimate_memory
+    from toto.inference.pipeline import TotoPipeline
+    from toto.inference.pipeline_forecast import PipelineForecast
+    from toto.inference.quantile_forecast import QuantileForecast
     from toto.kernels import kernel_report
     from toto.model.config import TotoConfig
     from toto.model.toto import Toto
+    from toto.model2.config import Toto2Config
+    from toto.model2.toto2 import Toto2Model
 
 __version__ = "0.1.0"
 
@@ -26,10 +32,16 @@ _HOMES = {
     "MaskedTimeseries": "toto.data.masked_timeseries",
     "MemoryEstimate": "toto.inference.memory",
     "MissingExtraError": "toto.errors",
+    "PipelineForecast": "toto.inference.pipeline_forecast",
+    "QuantileForecast": "toto.inference.quantile_forecast",
     "Toto": "toto.model.toto",
+    "Toto2Config": "toto.model2.config",
+    "Toto2Forecaster": "toto.inference.forecaster2",
+    "Toto2Model": "toto.model2.toto2",
     "TotoConfig": "toto.model.config",
     "TotoError": "toto.errors",
     "TotoForecaster": "toto.inference.forecaster",
+    "TotoPipeline": "toto.inference.pipeline",
     "estimate_memory": "toto.inference.memory",
     "kernel_report": "toto.kernels",
 }
@@ -42,10 +54,16 @@ __all__ = [
     "MaskedTimeseries",
     "MemoryEstimate",
     "MissingExtraError",
+    "PipelineForecast",
+    "QuantileForecast",
     "Toto",
+    "Toto2Config",
+    "Toto2Forecaster",
+    "Toto2Model",
     "TotoConfig",
     "TotoError",
     "TotoForecaster",
+    "TotoPipeline",
     "__version__",
     "estimate_memory",
     "kernel_report",

@@ -263,7 +263,7 @@ BAD_FILES = {
     ),
     "day or month": (
         "time,y\n01/02/2024,1\n02/02/2024,1\n",
-        "column time: '01/02/2024' and all others can be read with the day first or with the month first; say",
+        "column time: '01/02/2024' and all others can be read with the day first or with the month first",
     ),
     "one row": (
         "unique_id,ds,y\na,2024-01-01,1\na,2024-01-02,1\nb,2024-01-01,1\n",

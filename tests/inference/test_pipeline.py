@@ -1,0 +1,341 @@
+"""What a pipeline takes and gives, and that series keep apart."""
+
+import numpy as np
+import pytest
+import torch
+
+import toto
+from toto import InputError, TotoForecaster, TotoPipeline
+from toto.data.regular_series import RegularSeries
+from toto.inference import pipeline_batches
+from toto.inference.pipeline_inputs import number_of
+
+pd = pytest.importorskip("pandas")
+pl = pytest.importorskip("polars")
+pa = pytest.importorskip("pyarrow")
+
+HORIZON = 20
+CLOSE = {"rtol": 1e-4, "atol": 1e-4}  # products of other sizes are rounded otherwise
+KINDS = {
+    "pandas": (pd.DataFrame, lambda frame: frame),
+    "polars": (pl.DataFrame, pl.from_pandas),
+    "pyarrow": (pa.Table, pa.Table.from_pandas),
+}
+
+
+@pytest.fixture
+def tiny(make_tiny):
+    """A tiny random model in float32, whose quantiles are quick."""
+    return make_tiny().float()
+
+
+@pytest.fixture
+def pipe(tiny):
+    return TotoPipeline(tiny)
+
+
+def waves(*shape, seed=0):
+    rng = np.random.default_rng(seed)
+    return 5 + np.sin(np.arange(shape[-1]) / 3) + 0.3 * rng.normal(size=shape)
+
+
+def ragged(lengths=(30, 55, 23, 40), gaps=True):
+    """Series below each other, with gaps; on grids of their own."""
+    frames = []
+    for place, length in enumerate(lengths):
+        freq = ("h", "D", "15min", "MS")[place % 4]
+        times = pd.date_range("2024-01-01", periods=length, freq=freq)
+        frame = pd.DataFrame({"unique_id": f"s{place}", "ds": times, "y": waves(length, seed=place)})
+        frames.append(frame.drop(index=[7, 8]) if gaps else frame)
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_three_lines_from_ragged_series_with_gaps_to_quantiles():
+    df = ragged()
+    pipe = toto.TotoPipeline.from_pretrained()
+    fc = pipe.forecast(df, horizon=24, seed=0)
+    quantiles = fc.to_frame()
+    assert list(quantiles.columns)[:5] == ["unique_id", "ds", "mean", "median", "0.1"]
+    assert len(quantiles) == 4 * 24
+    assert (quantiles["0.1"] < quantiles["0.9"]).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_kind_of_frame_comes_back_with_the_same_numbers(pipe, kind):
+    type_of, make = KINDS[kind]
+    df = ragged()
+    result = pipe.forecast(make(df), HORIZON, num_samples=4, seed=0).to_frame()
+    assert isinstance(result, type_of)
+    frame = result if kind == "pandas" else result.to_pandas()
+    expected = pipe.forecast(df, HORIZON, num_samples=4, seed=0).to_frame()
+    for column in expected:
+        assert frame[column].tolist() == expected[column].tolist()
+
+
+def test_a_series_of_a_frame_does_not_depend_on_the_others(pipe):
+    df = ragged()
+    everything = pipe.forecast(df, HORIZON, num_samples=4, seed=0)
+    for place, name in enumerate(everything.ids):
+        alone = pipe.forecast(df[df["unique_id"] == name], HORIZON, num_samples=4, seed=0)
+        torch.testing.assert_close(alone.samples[0], everything.samples[place], **CLOSE)
+        torch.testing.assert_close(alone.median[0], everything.median[place], **CLOSE)
+
+
+def test_the_size_of_batches_changes_nothing(pipe, monkeypatch):
+    df = ragged((40, 40, 40, 24, 40), gaps=False)
+    whole = pipe.forecast(df, HORIZON, num_samples=4, seed=0)
+    monkeypatch.setattr(pipeline_batches, "_NUMBERS_AT_ONCE", 1)
+    parts = pipe.forecast(df, HORIZON, num_samples=4, seed=0)
+    torch.testing.assert_close(parts.samples, whole.samples, **CLOSE)
+    torch.testing.assert_close(parts.quantile(0.3), whole.quantile(0.3), **CLOSE)
+
+
+def test_the_forecast_is_that_of_the_forecaster(pipe, tiny):
+    data = waves(45)
+    data[5:8] = np.nan
+    ours = pipe.forecast(data, HORIZON, num_samples=8, seed=3, missing="model")
+    options = {"seed": 3, "variance_reduction": True, "keep_distribution": True}
+    (theirs,) = TotoForecaster(tiny).forecast([data], HORIZON, 8, **options)
+    torch.testing.assert_close(ours.samples, theirs.samples[0, 0], **CLOSE)
+    torch.testing.assert_close(ours.mean, theirs.mean[0, 0], **CLOSE)
+    torch.testing.assert_close(ours.quantile([0.1, 0.7]), theirs.quantile([0.1, 0.7])[:, 0, 0], **CLOSE)
+
+
+@pytest.mark.parametrize("shape", [(30,), (2, 30), (3, 2, 30)])
+@pytest.mark.parametrize("make", [np.asarray, torch.as_tensor])
+def test_results_have_the_axes_of_an_array(pipe, shape, make):
+    fc = pipe.forecast(make(waves(*shape)), 10, num_samples=4, seed=0)
+    assert fc.mean.shape == (*shape[:-1], 10)
+    assert fc.samples.shape == (*shape[:-1], 10, 4)
+    assert fc.quantile([0.1, 0.9]).shape == (2, *shape[:-1], 10)
+    assert fc.timestamps.shape == (*shape[:-1], 10)
+    assert len(fc) == len(fc.labels) == np.prod(shape[:-1])
+    assert len(fc.to_frame()) == 10 * len(fc)
+
+
+def test_a_list_may_be_ragged(pipe):
+    fc = pipe.forecast([waves(30), waves(2, 50).astype(np.float32), [1, 2, 3, 4]], 10, num_samples=4)
+    assert fc.mean.shape == (4, 10)
+    assert fc.labels == ["series 0", "series 1, variate 0", "series 1, variate 1", "series 2"]
+    assert pipe.forecast([1.0, 2, 3, 4], 10, num_samples=4).mean.shape == (10,)
+
+
+def test_variates_see_each_other_only_if_told(pipe):
+    data, other = waves(2, 40), waves(2, 40)
+    other[1] *= 3
+    apart = [pipe.forecast(some, 10, num_samples=4, seed=0).mean[0] for some in (data, other)]
+    torch.testing.assert_close(*apart, **CLOSE)
+    together = [
+        pipe.forecast(some, 10, num_samples=4, seed=0, multivariate=True).mean for some in (data, other)
+    ]
+    assert not torch.allclose(together[0][0], together[1][0])
+    theirs = pipe.forecaster.forecast([data], 10, 4, seed=0, keep_distribution=True, variance_reduction=True)
+    torch.testing.assert_close(together[0], theirs[0].mean[0], **CLOSE)
+
+
+def test_series_of_a_group_see_each_other_and_others_do_not(pipe):
+    df = ragged((30, 30, 30), gaps=False).assign(ds=list(range(30)) * 3, host=["x"] * 60 + ["y"] * 30)
+    changed = df.copy()
+    changed.loc[30:59, "y"] *= 2
+    options = {"group": "host", "num_samples": 4, "seed": 0}
+    before, after = (pipe.forecast(some, 10, **options).mean for some in (df, changed))
+    assert not torch.allclose(before[0], after[0])
+    torch.testing.assert_close(before[2], after[2], **CLOSE)
+    everything = [
+        pipe.forecast(some, 10, multivariate=True, num_samples=4, seed=0).mean for some in (df, changed)
+    ]
+    assert not torch.allclose(everything[0][2], everything[1][2])
+
+
+def test_the_id_column_groups_the_targets_of_each_series(pipe):
+    df = ragged((30, 30), gaps=False).assign(z=np.arange(60.0))
+    options = {"columns": ["y", "z"], "num_samples": 4, "seed": 0}
+    grouped = pipe.forecast(df, 10, group="unique_id", **options)
+    assert grouped.labels == ["s0, y", "s0, z", "s1, y", "s1, z"]
+    changed = df.assign(z=-(df["z"] ** 2))
+    assert not torch.allclose(
+        grouped.mean[0], pipe.forecast(changed, 10, group="unique_id", **options).mean[0]
+    )
+    apart = [pipe.forecast(some, 10, **options).mean[0] for some in (df, changed)]
+    torch.testing.assert_close(*apart, **CLOSE)
+
+
+def with_covariate(num_steps=48, horizon=10):
+    times = pd.date_range("2024-01-01", periods=num_steps + horizon, freq="h")
+    frame = pd.DataFrame({"ds": times, "y": waves(len(times)), "x": waves(len(times), seed=1)})
+    return frame.iloc[:num_steps], frame.iloc[num_steps:].drop(columns="y")
+
+
+def test_known_covariates_are_read_a_patch_before_the_steps_that_they_explain(pipe):
+    history, future = with_covariate()
+    ours = pipe.forecast(history, 10, future=future, num_samples=4, seed=0)
+    assert ours.labels == ["y"]
+    x = np.concatenate([history["x"], future["x"], np.full(8, future["x"].iloc[-1])])
+    context = toto.MaskedTimeseries.from_array([history["y"], x[8:56]], num_exogenous_variables=1)
+    theirs = pipe.forecaster.forecast(
+        context,
+        10,
+        4,
+        future_exogenous_variables=x[None, None, 56:66],
+        seed=0,
+        series_ids=[number_of("y")],
+        keep_distribution=True,
+        variance_reduction=True,
+    )
+    torch.testing.assert_close(ours.samples[0], theirs.samples[0, 0], **CLOSE)
+    torch.testing.assert_close(ours.median[0], theirs.median[0, 0], **CLOSE)
+
+
+def test_covariates_beyond_the_horizon_are_used_and_short_series_work(pipe):
+    history, future = with_covariate(horizon=10)
+    short, same = (
+        pipe.forecast(history, 6, future=some, num_samples=4, seed=0).mean
+        for some in (future.iloc[:6], future)
+    )
+    assert not torch.allclose(short, same)  # the last patch of the context reads 8 steps ahead
+    for num_steps in (2, 8, 11):
+        history, future = with_covariate(num_steps, 3)
+        assert bool(pipe.forecast(history, 3, future=future, num_samples=4).mean.isfinite().all())
+
+
+def test_past_covariates_help_and_are_not_forecast(pipe):
+    history, _ = with_covariate()
+    fc = pipe.forecast(history, 10, past_covariates=["x"], num_samples=4, seed=0)
+    assert fc.labels == ["y"]
+    changed = history.assign(x=-(history["x"] ** 2))
+    assert not torch.allclose(
+        fc.mean, pipe.forecast(changed, 10, past_covariates=["x"], num_samples=4, seed=0).mean
+    )
+
+
+def test_gaps_are_interpolated_for_models_that_read_them_as_0(make_tiny):
+    data = waves(40) + 1000
+    data[33:36] = np.nan
+    data[:3] = np.nan
+    filled = data.copy()
+    filled[33:36] = np.interp([33, 34, 35], [32, 36], data[[32, 36]])
+    for kind, policy in (("zero", "interpolate"), ("loc", "model")):
+        pipe = TotoPipeline(make_tiny(missing_values=kind).float())
+        forecasts = {
+            m: pipe.forecast(data, 10, num_samples=4, seed=0, missing=m).mean for m in ("auto", policy)
+        }
+        torch.testing.assert_close(forecasts["auto"], forecasts[policy], **CLOSE)
+        expected = pipe.forecast(
+            filled if kind == "zero" else data, 10, num_samples=4, seed=0, missing="model"
+        )
+        torch.testing.assert_close(forecasts["auto"], expected.mean, **CLOSE)
+
+
+def test_only_the_last_steps_are_seen(pipe):
+    data = waves(60)
+    changed = data.copy()
+    changed[:20] = 0
+    short = [pipe.forecast(some, 10, context=40, num_samples=4, seed=0).mean for some in (data, changed)]
+    torch.testing.assert_close(*short, **CLOSE)
+
+
+def test_infinite_values_are_missing(pipe):
+    data, missing = waves(30), waves(30)
+    data[4], missing[4] = np.inf, np.nan
+    forecasts = [pipe.forecast(some, 5, num_samples=4, seed=0).mean for some in (data, missing)]
+    torch.testing.assert_close(*forecasts, **CLOSE)
+
+
+def test_the_global_state_seeds_a_forecast_without_a_seed(pipe):
+    def run():
+        torch.manual_seed(5)
+        return pipe.forecast([waves(20), waves(50)], 20, num_samples=4).samples
+
+    assert torch.equal(run(), run())
+
+
+def test_progress_counts_the_paths_of_all_series(pipe):
+    calls = []
+    data = [waves(20), waves(50), waves(50)]
+    pipe.forecast(data, 20, num_samples=4, progress=lambda *call: calls.append(call))
+    assert calls[-1] == (36, 36)
+    assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+
+
+def test_series_without_a_value_are_named(pipe, caplog):
+    pipe.forecast(pd.DataFrame({"ds": [1, 2, 3], "a": [1, 2, 3], "b": [None] * 3}), 2, num_samples=2)
+    assert "b: no value in the context; what has none is forecast as if it were 0" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("context", "shapes"),
+    [
+        (waves(30), [(5, 12)]),
+        (torch.as_tensor(waves(3, 30)), [(5, 12)] * 3),
+        (waves(2, 3, 30), [(5, 3, 12)] * 2),
+        ([waves(30), waves(2, 20)], [(5, 12), (5, 2, 12)]),
+        ([1.0, 2.0, 3.0], [(5, 12)]),
+    ],
+)
+def test_predict_gives_paths_for_each_context(pipe, context, shapes):
+    paths = pipe.predict(context=context, prediction_length=12, num_samples=5, samples_per_batch=2)
+    assert [one.numpy().shape for one in paths] == shapes
+
+
+def test_predict_is_the_forecast(pipe, tiny):
+    data = waves(3, 30)
+    paths = pipe.predict(data, 12, 5, seed=1)
+    expected = TotoForecaster(tiny).forecast(list(data), 12, 5, seed=1)
+    for one, forecast in zip(paths, expected, strict=True):
+        torch.testing.assert_close(one, forecast.samples[0, 0].T, **CLOSE)
+
+
+def test_a_pipeline_is_loaded_with_its_settings(tiny, tmp_path, monkeypatch):
+    tiny.save_pretrained(tmp_path)
+    compiled = []
+    monkeypatch.setattr(toto.Toto, "compile", lambda self, **options: compiled.append(options))
+    pipe = TotoPipeline.from_pretrained(
+        tmp_path, device_map={"": "cpu"}, torch_dtype="float64", torch_compile=True, compile_mode="default"
+    )
+    assert pipe.model.device.type == "cpu"
+    assert next(pipe.model.parameters()).dtype is torch.float64
+    assert compiled == [{"mode": "default"}]
+    TotoPipeline.from_pretrained(tmp_path, device_map="cpu")
+    assert len(compiled) == 1
+
+
+def raises(message):
+    return pytest.raises(InputError, match=message)
+
+
+def test_devices_that_are_not_there_are_errors(tmp_path):
+    with raises("device_map must name one device for the whole model, got {'a': 'cpu', 'b': 'meta'}"):
+        TotoPipeline.from_pretrained(tmp_path, device_map={"a": "cpu", "b": "meta"})
+    with raises('device_map must be a device such as "cpu" or "cuda", got \'toaster\''):
+        TotoPipeline.from_pretrained(tmp_path, device_map="toaster")
+    with raises("device_map: cuda:99 is not available here"):
+        TotoPipeline.from_pretrained(tmp_path, device_map="cuda:99")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"horizon": 0}, "horizon must be a whole number of at least 1, got 0"),
+        ({"num_samples": 0}, "num_samples must be a whole number"),
+        ({"context": 0}, "context must be a whole number"),
+        ({"seed": -1}, r"seed must be a whole number from 0 to 2\^63 - 1, got -1"),
+        ({"quantile_levels": [0.5, 2]}, "q must be a level from 0 to 1"),
+        ({"missing": "drop"}, "missing must be one of auto, model, interpolate, got 'drop'"),
+        ({"columns": "y"}, "future and the names of columns need a data frame, got ndarray"),
+        ({"data": waves(2, 2, 2, 9)}, "values must be .time., .variates, time."),
+        ({"data": [waves(9), waves(2, 2, 9)]}, r"data, series 1: must be \[time\] or \[variates, time\]"),
+        ({"data": [waves(9), np.array(["a"])]}, "data, series 1: values must be an array of numbers"),
+        ({"data": toto.MaskedTimeseries.from_array(waves(9))}, "got a MaskedTimeseries: use TotoForecaster"),
+        ({"data": []}, "values must be"),
+    ],
+)
+def test_what_breaks_a_rule_is_an_error_that_names_it(pipe, options, message):
+    with raises(message):
+        pipe.forecast(**{"data": waves(20), "horizon": 4, "num_samples": 2} | options)
+
+
+def test_regular_series_come_with_the_result(pipe):
+    fc = pipe.forecast(ragged(), 4, num_samples=2)
+    assert all(isinstance(one, RegularSeries) for one in fc.series)
+    assert [one.values.shape[1] for one in fc.series] == [30, 55, 23, 40]
+    assert str(fc.timestamps[3, 0]) == "2027-05-01T00:00:00.000000"
