@@ -199,6 +199,7 @@ def test_the_random_state_of_the_device_is_kept_aside(tmp_path, monkeypatch, dev
         raise KeyboardInterrupt
 
     monkeypatch.setattr(torch.random, "fork_rng", look)
+    monkeypatch.setattr(loop, "_usable", torch.device)  # without a GPU too
     with pytest.raises(KeyboardInterrupt):
         pretrain(CONFIG, tmp_path, device=device)
 

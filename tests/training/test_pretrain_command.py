@@ -6,6 +6,7 @@ import pytest
 from toto import Toto
 from toto.errors import InputError, MissingExtraError
 from toto.training.checkpoints import RunState
+from toto.training.csv_log import read_csv
 from toto.training.curves import draw_curves
 from toto.training.pretrain import RECIPES, build_parser, main, read_config, reporter
 
@@ -86,6 +87,38 @@ def test_curves_without_matplotlib_are_an_error(tmp_path, monkeypatch):
         draw_curves(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "warp"], "device 'warp' cannot be used: "),
+        (
+            ["--config", "toto-nanoo"],
+            "config must be a file or a recipe (toto-nano, ",
+        ),
+        (["--out", __file__], "out must be a folder, got the file "),
+    ],
+)
+def test_what_no_run_can_use_is_an_error_message(tmp_path, capsys, options, message):
+    assert main(["--out", str(tmp_path), "--steps", "1", *options]) == 2
+    assert f"error: {message}" in capsys.readouterr().err
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("toto.training.loop.Run.step", interrupt)
+    assert main(["--out", str(tmp_path), "--config", "toto-nano", "--steps", "1"]) == 130
+    assert "the same command goes on from the newest checkpoint" in capsys.readouterr().err
+
+
+def test_a_run_shorter_than_a_line_of_the_log_is_logged_at_its_end(tmp_path):
+    shares = tmp_path / "shares.json"
+    shares.write_text('{"context_shares": {"64": 1.0}, "tokens_per_step": 128}')
+    assert main(["--out", str(tmp_path / "run"), "--config", str(shares), "--steps", "3", *SMALL]) == 0
+    assert [row["step"] for row in read_csv(tmp_path / "run" / "loss.csv")] == ["3"]
+
+
 def test_without_a_limit_a_run_takes_40_minutes():
     assert config_of().minutes == 40.0
     assert config_of("--steps", "7").minutes is None
@@ -93,12 +126,12 @@ def test_without_a_limit_a_run_takes_40_minutes():
 
 def test_a_bad_value_is_an_error_message_and_a_status(tmp_path, capsys):
     assert main(["--out", str(tmp_path), "--steps", "0"]) == 2
-    assert "error: num_steps must be at least 1, got 0" in capsys.readouterr().err
+    assert "error: num_steps must be a whole number of at least 1, got 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such configuration file"), ("{", "is not valid JSON"), ("[1]", "must hold an object")],
+    [(None, "config must be a file or a recipe"), ("{", "is not valid JSON"), ("[1]", "must hold an object")],
 )
 def test_a_bad_configuration_file_is_an_error_message(tmp_path, capsys, content, message):
     file = tmp_path / "config.json"

@@ -87,19 +87,20 @@ class PretrainConfig:
         if self.num_steps is None and self.minutes is None:
             raise ConfigError("num_steps or minutes must be given: a run needs an end")
         if self.num_steps is not None:
-            _at_least("num_steps", self.num_steps, 1)
+            _whole("num_steps", self.num_steps, 1)
         if self.minutes is not None:
             _above("minutes", self.minutes, 0)
         _above("checkpoint_minutes", self.checkpoint_minutes, 0)
-        _at_least("log_every", self.log_every, 1)
-        _at_least("validate_every", self.validate_every, 1)
+        _whole("log_every", self.log_every, 1)
+        _whole("validate_every", self.validate_every, 1)
         if self.snapshot_every is not None:
-            _at_least("snapshot_every", self.snapshot_every, 1)
-        _at_least("seed", self.seed, 0)
+            _whole("snapshot_every", self.snapshot_every, 1)
+        _whole("seed", self.seed, 0)
 
     def _check_series(self) -> None:
-        _at_least("num_workers", self.num_workers, 1)
-        _at_least("num_variates", self.num_variates, 1)
+        _whole("num_workers", self.num_workers, 1)
+        _whole("tokens_per_step", self.tokens_per_step, 1)
+        _whole("num_variates", self.num_variates, 1)
         _share("grouped_share", self.grouped_share)
         _share("missing_share", self.missing_share)
         shares = self.context_shares
@@ -123,7 +124,7 @@ class PretrainConfig:
     def _check_optimiser(self) -> None:
         _above("learning_rate", self.learning_rate, 0)
         _above("gradient_clip", self.gradient_clip, 0)
-        _at_least("warmup_steps", self.warmup_steps, 0)
+        _whole("warmup_steps", self.warmup_steps, 0)
         _at_least("weight_decay", self.weight_decay, 0)
         for name in ("decay_share", "beta2", "ema_decay"):
             _share(name, getattr(self, name))
@@ -189,8 +190,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _by_length(shares: Mapping[Any, float | int]) -> dict[int, float | int]:
+def _by_length(shares: Mapping[Any, Any]) -> dict[int, float | int]:
     """Shares by context length; JSON writes the lengths as text."""
+    if not all(_is_number(share) for share in shares.values()):
+        raise ConfigError(f"context_shares must hold numbers, got {dict(shares)}")
     try:
         return {int(length): share for length, share in shares.items()}
     except ValueError as error:
@@ -204,6 +207,11 @@ def _is_number(value: Any) -> bool:
 def _at_least(name: str, value: Any, low: float | int) -> None:
     if not _is_number(value) or value < low:
         raise ConfigError(f"{name} must be at least {low}, got {value!r}")
+
+
+def _whole(name: str, value: Any, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < low:
+        raise ConfigError(f"{name} must be a whole number of at least {low}, got {value!r}")
 
 
 def _above(name: str, value: Any, low: float | int) -> None:

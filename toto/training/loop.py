@@ -54,7 +54,7 @@ class Run:
         self.out = out
         torch.manual_seed(config.seed)
         self.model = Toto.from_config(config.model).to(device).train()
-        self.averaged = copy.deepcopy(self.model).requires_grad_(False)
+        self.averaged = copy.deepcopy(self.model).requires_grad_(False).eval()
         self.optimisers = Optimisers(self.model, config)
         self.workers = GradientWorkers(config.num_workers)
         self.state = RunState()
@@ -134,12 +134,11 @@ def pretrain(
     The global random states of the CPU and of `device` are left as they were.
 
     Raises:
-        ConfigError: `out` holds a run of another configuration.
+        ConfigError: `out` holds a run of another configuration or is a file; there is no such device.
         CheckpointError: the newest checkpoint in `out` is damaged.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    device = _usable(device)
     _claim_folder(config, out)
-    device = torch.device(device)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = Run(config, out, device)
         try:
@@ -170,7 +169,7 @@ def _train(run: Run, batches: Iterator[Batch], progress: Progress | None) -> Non
         )
         before = now
         log.add(loss, norm)
-        if run.state.step % run.config.log_every == 0:
+        if run.state.step % run.config.log_every == 0 or run.progress() >= 1.0:
             mean_loss = log.write(run.state, run.learning_rate())
             if progress is not None:
                 progress(run.progress(), run.state, mean_loss)
@@ -197,8 +196,19 @@ class HeldOutLog:
         self._log.write(state.step, state.tokens, state.seconds, *(float(x) for x in loss[:3]))
 
 
+def _usable(device: str | torch.device) -> torch.device:
+    """The device, once a tensor has been there."""
+    try:
+        return torch.empty(0, device=device).device
+    except (AssertionError, RuntimeError) as error:
+        raise ConfigError(f"device {str(device)!r} cannot be used: {str(error).splitlines()[0]}") from error
+
+
 def _claim_folder(config: PretrainConfig, out: Path) -> None:
     """Write the configuration into a new folder, or check it against that of the run found there."""
+    if out.exists() and not out.is_dir():
+        raise ConfigError(f"out must be a folder, got the file {out}")
+    out.mkdir(parents=True, exist_ok=True)
     file = out / RUN_FILE
     if list_checkpoints(out) and file.is_file():
         differing = config.differences(PretrainConfig.from_file(file))

@@ -59,7 +59,7 @@ def _adamw(parameters: list[nn.Parameter], config: PretrainConfig) -> torch.opti
 
 def _muon(matrices: list[nn.Parameter], config: PretrainConfig) -> torch.optim.Optimizer:
     if not hasattr(torch.optim, "Muon"):
-        raise ConfigError(f"optimiser 'muon' needs PyTorch 2.9 or newer, got {torch.__version__}")
+        raise ConfigError(f"optimiser 'muon' needs PyTorch 2.9, got {torch.__version__}: choose 'adamw'")
     return torch.optim.Muon(
         matrices, lr=config.learning_rate, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from toto.errors import TotoError
+from toto.errors import ConfigError, TotoError
 from toto.training.checkpoints import RunState
 from toto.training.config import NANO, OPTIMISERS, PRECISIONS, PretrainConfig, read_json
 from toto.training.curves import draw_curves
@@ -56,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
     except TotoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from the newest checkpoint", file=sys.stderr)
+        return 130
     size = sum(f.stat().st_size for f in result.folder.iterdir()) / 1e6
     minutes = result.state.seconds / 60
     if find_spec("matplotlib") is not None:
@@ -114,7 +117,11 @@ def read_config(options: argparse.Namespace) -> PretrainConfig:
 
 def _recipe(name: str) -> Path:
     """The file of a recipe in the package, or the file of that name."""
-    return RECIPE_FOLDER / f"{name}.json" if name in RECIPES else Path(name)
+    if name in RECIPES:
+        return RECIPE_FOLDER / f"{name}.json"
+    if not Path(name).is_file():
+        raise ConfigError(f"config must be a file or a recipe ({', '.join(RECIPES)}), got {name!r}")
+    return Path(name)
 
 
 def print_line(share: float, state: RunState, loss: float) -> None:

@@ -30,7 +30,9 @@ def test_a_batch_is_finite_and_zero_where_nothing_was_observed():
 @pytest.mark.parametrize("length", [64, 1000, 8192])
 @pytest.mark.parametrize("num_variates", [1, 5])
 def test_a_batch_may_be_a_single_row_of_any_length(length, num_variates):
-    batch = sample_batch(rng(), num_variates, length, num_variates=num_variates, grouped_share=1.0)
+    batch = sample_batch(
+        rng(), num_variates, length, num_variates=num_variates, patch_size=32, grouped_share=1.0
+    )
     assert batch.series.shape == (1, num_variates, length)
     assert np.isfinite(batch.series).all()
 
@@ -88,5 +90,5 @@ def test_a_row_must_be_filled():
 
 
 def test_a_series_must_hold_a_patch_and_one_to_predict():
-    with pytest.raises(InputError, match="length must be at least two patches of 32 steps, got 63"):
+    with pytest.raises(InputError, match="length must be at least two patches of 64 steps, got 63"):
         sample_batch(rng(), 8, 63)

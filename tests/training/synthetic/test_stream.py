@@ -11,7 +11,7 @@ from toto.training.batches import batch_of_step
 from toto.training.config import PretrainConfig
 from toto.training.synthetic.stream import stream
 
-CONFIG = PretrainConfig(num_steps=1, tokens_per_step=128, context_shares={64: 0.5, 128: 0.5}, num_workers=1)
+CONFIG = PretrainConfig(num_steps=1, tokens_per_step=256, context_shares={128: 0.5, 256: 0.5}, num_workers=1)
 
 
 def test_items_come_in_order_from_the_first_on():

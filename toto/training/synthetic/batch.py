@@ -58,7 +58,7 @@ def sample_batch(
     length: int,
     *,
     num_variates: int = 8,
-    patch_size: int = 32,
+    patch_size: int = 64,
     grouped_share: float = 0.35,
     missing_share: float = 0.08,
 ) -> SyntheticBatch:

@@ -11,7 +11,7 @@ from toto.errors import InputError
 
 Item = TypeVar("Item")
 
-NUM_AHEAD = 4  # items that every process makes ahead
+NUM_AHEAD = 2  # items that every process makes ahead
 
 
 @dataclass(frozen=True)
