@@ -285,6 +285,11 @@ def test_predict_is_the_forecast(pipe, tiny):
         torch.testing.assert_close(one, forecast.samples[0, 0].T, **CLOSE)
 
 
+def test_predict_needs_a_context(pipe):
+    with raises("context must hold at least one series, got none"):
+        pipe.predict([], 3)
+
+
 def test_a_pipeline_is_loaded_with_its_settings(tiny, tmp_path, monkeypatch):
     tiny.save_pretrained(tmp_path)
     compiled = []
@@ -319,7 +324,7 @@ def test_devices_that_are_not_there_are_errors(tmp_path):
         ({"num_samples": 0}, "num_samples must be a whole number"),
         ({"context": 0}, "context must be a whole number"),
         ({"seed": -1}, r"seed must be a whole number from 0 to 2\^63 - 1, got -1"),
-        ({"quantile_levels": [0.5, 2]}, "q must be a level from 0 to 1"),
+        ({"quantile_levels": [0.5, 2.0]}, r"quantile_levels must be levels from 0 to 1, got \[0.5, 2.0\]"),
         ({"missing": "drop"}, "missing must be one of auto, model, interpolate, got 'drop'"),
         ({"columns": "y"}, "future and the names of columns need a data frame, got ndarray"),
         ({"data": waves(2, 2, 2, 9)}, "values must be .time., .variates, time."),

@@ -115,7 +115,7 @@ class Watcher:
     def _collect(self, row: Row) -> None:
         needed = _PATCHES_TO_BEGIN * self._model.config.patch_size
         if not self._collected:
-            log.info("collecting %d rows to begin with", needed)
+            log.warning("collecting %d rows to begin with", needed)
         if not self._collected or row.time > self._collected[-1].time:
             self._collected.append(row)
         if len(self._collected) == needed:

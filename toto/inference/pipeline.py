@@ -177,6 +177,8 @@ class TotoPipeline:
         Raises:
             InputError: an argument that breaks a rule.
         """
+        if len(context) == 0:
+            raise InputError("context must hold at least one series, got none")
         single = np.ndim(context) == 1 if hasattr(context, "ndim") else np.ndim(context[0]) == 0
         entries = [context] if single else list(context)
         forecasts = self.forecaster.forecast(
@@ -217,7 +219,10 @@ def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
 
 def _levels(levels: Any) -> tuple[float, ...]:
     """Quantile levels in ascending order, each once."""
-    return tuple(sorted(set(quantile_levels(levels).reshape(-1).tolist())))
+    try:
+        return tuple(sorted(set(quantile_levels(levels).reshape(-1).tolist())))
+    except InputError:
+        raise InputError(f"quantile_levels must be levels from 0 to 1, got {levels!r}") from None
 
 
 def _seed(seed: Any) -> int:
