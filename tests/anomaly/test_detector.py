@@ -128,6 +128,15 @@ def test_a_constant_history_is_quiet_and_its_end_is_found(nano, kind):
     assert detector.calibration.units[0].floor == pytest.approx(5e-4)
 
 
+@KINDS
+@pytest.mark.parametrize("first", [1.0, 3e5])
+def test_the_first_error_after_none_is_found(nano, kind, first):
+    values = np.zeros(300)
+    values[250] = first
+    found = DETECTORS[kind](nano, "1/100 steps").fit_detect(values, 200)
+    assert [event.start for event in found.events] == [250]
+
+
 def test_small_deviations_do_not_count_below_the_floor(nano):
     values = np.full(300, 5.0)
     values[250] = 5.4

@@ -12,6 +12,7 @@ from toto.errors import InputError
 Values = Float[np.ndarray, "variates time"]
 
 _SPREAD = 10.0  # of a variate as the model sees it: what varies by less than 0.1 looks constant to it
+_ZERO = 1e-30  # what is smaller has no unit: ordinary values would overflow in it
 _LEAST = 1e-9  # share of the level that rounding may make of a constant
 
 
@@ -27,12 +28,15 @@ class Unit:
     def of(cls, values: Float[np.ndarray, " time"], floor: float | int | None) -> "Unit":
         """That of the values of a clean stretch, NaN where missing.
 
-        Unless given, the floor is a hundredth of their standard deviation; of a constant, of its level.
+        Unless given, the floor is a hundredth of their standard deviation; of a constant, of its level,
+        and zeros are taken to be on a level of 1.
         """
         seen = values[np.isfinite(values)]
         centre, deviation = float(np.median(seen)), float(seen.std())
         low, high = np.quantile(seen, [0.25, 0.75])
-        level = max(float(abs(seen).max()), np.finfo(np.float64).tiny ** 0.5)
+        level = float(abs(seen).max())
+        if level < _ZERO:
+            level = 1.0
         if deviation <= _LEAST * level:
             size = 0.01 * level
         else:
