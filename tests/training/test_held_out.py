@@ -31,7 +31,7 @@ def test_held_out_series_are_always_the_same_and_none_of_those_trained_on():
 def test_the_loss_is_the_mean_over_all_counted_steps():
     model = Toto.from_config(CONFIG.model)
     batches = held_out_batches(CONFIG)[:3]
-    losses = [pretraining_loss(model.model(*b), b.series, b.observed, 8, 8) for b in batches]
+    losses = [pretraining_loss(model.model(*b.inputs()), b.series, b.observed, 8, 8) for b in batches]
     expected = sum(x.total * x.num_counted for x in losses) / sum(x.num_counted for x in losses)
     assert float(held_out_loss(model, batches).total) == pytest.approx(float(expected), rel=1e-5)
 

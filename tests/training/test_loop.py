@@ -231,3 +231,15 @@ def test_a_damaged_checkpoint_names_itself(tmp_path):
     (newest(tmp_path) / "optimisers.pt").write_bytes(b"nothing of use")
     with pytest.raises(CheckpointError, match=r"step-00000006 cannot be resumed .* delete it to go on"):
         pretrain(dataclasses.replace(CONFIG, num_steps=8), tmp_path)
+
+
+@pytest.mark.cuda
+def test_a_run_on_a_gpu_learns_and_resumes(tmp_path):
+    config = dataclasses.replace(
+        CONFIG, optimiser="muon", precision="bfloat16", num_workers=1, num_steps=40, log_every=10
+    )
+    pretrain(dataclasses.replace(config, num_steps=20), tmp_path, device="cuda", generator_processes=2)
+    result = pretrain(config, tmp_path, device="cuda", generator_processes=2)
+    assert result.state.step == 40
+    losses = [float(row["loss"]) for row in read_csv(tmp_path / "loss.csv")]
+    assert losses[-1] < losses[0]

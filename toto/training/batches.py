@@ -12,11 +12,15 @@ from toto.training.synthetic import sample_batch
 
 
 class Batch(NamedTuple):
-    """`SyntheticBatch` as tensors: series in units, observed True where real, group ids constant in time."""
+    """`SyntheticBatch` as tensors: series in units, observed True where real, a group id per variate."""
 
     series: Float[Tensor, "batch variates time"]
     observed: Bool[Tensor, "batch variates time"]
-    group_ids: Int[Tensor, "batch variates time"]
+    group_ids: Int[Tensor, "batch variates 1"]
+
+    def inputs(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the backbone takes: series, observed and group ids, [batch, variates, time] each."""
+        return self.series, self.observed, self.group_ids.expand_as(self.series)
 
     def to(self, device: torch.device) -> "Batch":
         """The batch on another device."""
@@ -42,4 +46,5 @@ def batch_of_step(config: PretrainConfig, step: int) -> Batch:
         grouped_share=config.grouped_share,
         missing_share=config.missing_share,
     )
-    return Batch(*(torch.from_numpy(array) for array in sampled))
+    series, observed, group_ids = (torch.from_numpy(array) for array in sampled)
+    return Batch(series, observed, group_ids[..., :1].clone())

@@ -32,4 +32,4 @@ def held_out_loss(model: Toto, batches: list[Batch]) -> Loss:
 
 def _loss(model: Toto, batch: Batch) -> Loss:
     patch_size, stride = model.config.patch_size, model.config.stride
-    return pretraining_loss(model.model(*batch), batch.series, batch.observed, patch_size, stride)
+    return pretraining_loss(model.model(*batch.inputs()), batch.series, batch.observed, patch_size, stride)

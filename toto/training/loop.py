@@ -98,7 +98,7 @@ class Run:
         """The loss of the current weights on a batch."""
         half = self.config.precision == "bfloat16"
         with torch.autocast(batch.series.device.type, torch.bfloat16, enabled=half):
-            output = self.model.model(*batch)
+            output = self.model.model(*batch.inputs())
         sizes = self.config.model
         return pretraining_loss(output, batch.series, batch.observed, sizes.patch_size, sizes.stride)
 
@@ -142,8 +142,13 @@ def pretrain(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         run = Run(config, out, device)
         try:
-            make = functools.partial(batch_of_step, config)
-            _train(run, stream(make, run.state.step, num_processes=generator_processes), progress)
+            batches = stream(
+                functools.partial(batch_of_step, config),
+                run.state.step,
+                num_processes=generator_processes,
+                pinned=device.type == "cuda",
+            )
+            _train(run, batches, progress)
         finally:
             run.workers.close()
     run.save()

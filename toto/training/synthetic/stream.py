@@ -30,13 +30,15 @@ def unchanged(item: Item) -> Item:
     return item
 
 
-def stream(make: Callable[[int], Item], first: int = 0, *, num_processes: int = 0) -> Iterator[Item]:
+def stream(
+    make: Callable[[int], Item], first: int = 0, *, num_processes: int = 0, pinned: bool = False
+) -> Iterator[Item]:
     """`make(first)`, `make(first + 1)`, ... without end.
 
     The items are made by `num_processes` other processes, some ahead of their use, or by the caller where
     it is 0. An item depends on its number alone, so that the number of processes changes nothing but
-    the speed. `make` and the items must be picklable; tensors travel through shared memory, arrays through
-    a pipe. Processes are started afresh (`spawn`): the caller's main module needs the usual guard.
+    the speed. `pinned` puts tensors into memory from which a GPU copies them while it computes. `make` and
+    the items must be picklable; tensors travel through shared memory, arrays through a pipe. Processes are started afresh (`spawn`): the caller's main module needs the usual guard.
 
     Raises InputError when `num_processes` is negative.
     """
@@ -49,6 +51,7 @@ def stream(make: Callable[[int], Item], first: int = 0, *, num_processes: int = 
         collate_fn=unchanged,
         num_workers=num_processes,
         prefetch_factor=NUM_AHEAD if num_processes else None,
+        pin_memory=pinned,
         multiprocessing_context="spawn" if num_processes else None,
     )
     return cast(Iterator[Item], iter(loader))
