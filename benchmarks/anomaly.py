@@ -104,7 +104,7 @@ def cloud_monitoring(folder: Path) -> Iterator[Labelled]:
         rows = sorted(_rows(path), key=lambda row: row["TimeStamp"])
         values = np.array([[float(row["Value"] or "nan") for row in rows]])
         labels = np.array([int(float(row["Label"])) for row in rows])
-        yield Labelled(path.stem, values, max(80, len(rows) // 4), labels)
+        yield Labelled(path.stem, values, max(128, len(rows) // 4), labels)
 
 
 def nab(folder: Path) -> Iterator[tuple[Labelled, tuple[tuple[int, int], ...]]]:

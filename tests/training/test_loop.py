@@ -234,6 +234,7 @@ def test_a_damaged_checkpoint_names_itself(tmp_path):
 
 
 @pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no NVIDIA GPU")
 def test_a_run_on_a_gpu_learns_and_resumes(tmp_path):
     config = dataclasses.replace(
         CONFIG, optimiser="muon", precision="bfloat16", num_workers=1, num_steps=40, log_every=10

@@ -38,7 +38,8 @@ def stream(
     The items are made by `num_processes` other processes, some ahead of their use, or by the caller where
     it is 0. An item depends on its number alone, so that the number of processes changes nothing but
     the speed. `pinned` puts tensors into memory from which a GPU copies them while it computes. `make` and
-    the items must be picklable; tensors travel through shared memory, arrays through a pipe. Processes are started afresh (`spawn`): the caller's main module needs the usual guard.
+    the items must be picklable; tensors travel through shared memory, arrays through a pipe. Processes are
+    started afresh (`spawn`): the caller's main module needs the usual guard.
 
     Raises InputError when `num_processes` is negative.
     """
