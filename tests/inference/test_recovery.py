@@ -87,10 +87,10 @@ torch.set_num_threads(1)
 torch.manual_seed(0)
 forecaster = TotoForecaster(Toto.from_pretrained("toto-nano"))
 series = MaskedTimeseries.from_array(torch.randn(64).cumsum(-1))
-expected = forecaster.forecast(series, 33, 1024, samples_per_batch=128, seed=0).samples
+expected = forecaster.forecast(series, 65, 1024, samples_per_batch=128, seed=0).samples
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 2**24, resource.RLIM_INFINITY))
-found = forecaster.forecast(series, 33, 1024, samples_per_batch=1024, seed=0).samples
+found = forecaster.forecast(series, 65, 1024, samples_per_batch=1024, seed=0).samples
 torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
 """
 

@@ -34,7 +34,7 @@ from toto.kernels.linear_maps import BLOCKED_DTYPES
 from toto.model.backbone import TotoBackbone
 from toto.model.feed_forward import Linear
 
-_CODE_OF_LIBRARIES = 30 * 2**20
+CODE_OF_LIBRARIES = 30 * 2**20
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Demand:
         copies = sum(w.numel() * w.element_size() for w in maps if self._blocked(w.dtype))
         whole_patch = self.horizon >= config.patch_size
         copied_heads = whole_patch and self._blocked(backbone.output_distribution.df.weight.dtype)
-        return heads * self._head_number * (2 if copied_heads else 1) + copies + _CODE_OF_LIBRARIES
+        return heads * self._head_number * (2 if copied_heads else 1) + copies + CODE_OF_LIBRARIES
 
     def _blocked(self, dtype: torch.dtype) -> bool:
         return self.device.type == "cpu" and dtype in BLOCKED_DTYPES
