@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import TotoForecaster
+from toto import Toto, TotoForecaster
 from toto.data.time_grid import fit_grid
 from toto.errors import InputError
 from toto.evaluation.backtest import backtest
@@ -203,10 +203,10 @@ def test_constant_series_have_no_mase_and_are_counted(tiny, caplog):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"horizon": 0}, "horizon must be at least 1, got 0"),
-        ({"windows": 0}, "windows must be at least 1, got 0"),
-        ({"step": 0}, "step must be at least 1, got 0"),
-        ({"season": 0}, "season must be at least 1 step, got 0"),
+        ({"horizon": 0}, "horizon must be a whole number of at least 1, got 0"),
+        ({"windows": 0}, "windows must be a whole number of at least 1, got 0"),
+        ({"step": 0}, "step must be a whole number of at least 1, got 0"),
+        ({"season": 0}, "season must be a whole number of at least 1, got 0"),
         ({"context": 0}, "context must be at least 1, got 0"),
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
         ({"metrics": ["mape"]}, "metrics must be among mase, crps, .*, got mape"),
@@ -239,3 +239,16 @@ def test_a_batch_is_no_data():
         InputError, match=r"data must be \[time\] or \[variates, time\], .* got shape \(2, 3, 4\)"
     ):
         as_regular_series(np.ones((2, 3, 4)))
+
+
+def test_a_series_that_repeats_itself_has_no_ratio_and_says_so():
+    """Differences of 1e-16 between seasons are rounding, no scale."""
+    day = np.sin(np.arange(24) * 0.26179938779914943) + 1e-16
+    other = np.random.default_rng(0).normal(size=240)
+    values = np.stack([np.tile(day, 10) * (1 + 1e-16 * np.arange(240)), other])
+    model = Toto.from_pretrained("toto-nano")
+    result = backtest(model, values, 12, windows=2, season=24)
+    frame = result.to_frame()
+    assert np.isnan(frame["mase"][0])
+    assert np.isfinite(frame["mase_relative"][2])
+    assert "rel. of mase leaves out 1 series: seasonal naive makes no error there" in str(result)

@@ -30,8 +30,8 @@ BASE = TotoConfig(
 )
 
 # Prints what one forecast adds to the resident memory of a process, and what the process has come to
-# take from before the model was made, at their peaks, beside the estimates of both; MiB. The code of libraries
-# is loaded before: how much of it counts depends on what the system holds of their files.
+# take from before the model was made, at their peaks, beside the estimates of both; MiB. The code of
+# libraries is loaded before: how much of it counts depends on what the system holds of their files.
 MEASURE = """
 import json, re, sys
 from pathlib import Path
@@ -60,7 +60,8 @@ Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
 forecaster.forecast(inputs, sizes["prediction_length"], sizes["num_samples"], seed=0)
 peak = mebibytes("VmHWM")
 estimate = estimate_memory(toto, **sizes)
-print(json.dumps([peak - warm, peak - start, estimate.working / 2**20, (estimate.total - CODE_OF_LIBRARIES) / 2**20]))
+whole = estimate.total - CODE_OF_LIBRARIES
+print(json.dumps([peak - warm, peak - start, estimate.working / 2**20, whole / 2**20]))
 """
 
 

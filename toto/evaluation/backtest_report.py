@@ -81,9 +81,19 @@ def notes(result: Backtest) -> list[str]:
         "naive: the same of seasonal naive; rel.: score / naive, below 1 is better than it",
         "in 80 %: share of the values inside the central 80 % interval",
         "overall: mean over the series; of rel. the geometric mean",
+        *_left_out(result),
         f"{record.settings}; season {record.seasonality}; {record.windows}; toto {record.toto_version}; "
         f"{result.seconds:.1f} s, {result.num_shared} of {record.num_windows} windows from shared passes",
     ]
+
+
+def _left_out(result: Backtest) -> list[str]:
+    """How many series have no ratio, a line for each metric."""
+    series = result.to_frame()[:-1]
+    columns = {name: f"{name}_relative" for name in result.metrics if f"{name}_relative" in series}
+    missing = {name: int(series[column].isna().sum()) for name, column in columns.items()}
+    why = "seasonal naive makes no error there, or nothing is known"
+    return [f"rel. of {name} leaves out {num} series: {why}" for name, num in missing.items() if num]
 
 
 def check_report(path: Path) -> None:

@@ -15,6 +15,7 @@ Pit = Float[np.ndarray, "variates horizon"]
 PitValues = Float[np.ndarray, " values"]
 
 SHOWN_COVERAGES = (0.5, 0.8, 0.95)
+_ROUNDING = 1e-9  # a score of seasonal naive below it is none
 NO_UNIT = ("mase", "crps", "coverage_80", "coverage_95")  # comparable between series of different units
 
 
@@ -121,7 +122,8 @@ def score_columns(
         for name, values in ((metric, ours), (f"{metric}_naive", theirs)):
             columns[name] = np.append(values, overall(values) if comparable else math.nan)
         if not metric.startswith("coverage"):  # there nearer to the share is better, not less
-            ratios = _ratio(ours, theirs)
+            measurable = theirs > _ROUNDING if metric in NO_UNIT else theirs > 0
+            ratios = _ratio(ours, np.where(measurable, theirs, 0.0))
             columns[f"{metric}_relative"] = np.append(ratios, overall_relative(ratios))
     return columns
 

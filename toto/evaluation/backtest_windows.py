@@ -12,6 +12,7 @@ from toto.data.table import Table, is_frame
 from toto.data.time_grid import BusinessDayGrid, EvenGrid, TimeGrid
 from toto.errors import InputError
 from toto.evaluation.task import Task
+from toto.inference.arguments import count
 
 # cycles in seconds, and the shortest steps that repeat by them: weeks by years, days by weeks
 _DAY, _WEEK = 86_400, 604_800
@@ -71,18 +72,15 @@ def rolling_windows(
         horizon: steps that are forecast in each window.
         windows: of each series.
         step: from origin to origin; None: the horizon, so that windows do not overlap.
-        season: steps of a season; None: the longest natural cycle that the history before the first
-            window holds twice (a minute, hour, day, week or year), else 1.
+        season: steps of a season; None: that of `natural_season` in the history before the first window.
 
     Raises:
-        InputError: counts below 1, or a series too short for its windows; the message says how many fit.
+        InputError: counts that are no whole numbers of at least 1, a series too short for its windows (the
+            message says how many fit), or no season where the natural ones differ.
     """
-    step = horizon if step is None else step
-    for argument, value in {"horizon": horizon, "windows": windows, "step": step}.items():
-        if value < 1:
-            raise InputError(f"{argument} must be at least 1, got {value}")
-    if season is not None and season < 1:
-        raise InputError(f"season must be at least 1 step, got {season}")
+    horizon, windows = count("horizon", horizon), count("windows", windows)
+    step = horizon if step is None else count("step", step)
+    season = None if season is None else count("season", season)
     reach = horizon + (windows - 1) * step
     for one in series:
         _check_length(one, horizon, windows, step, reach)
@@ -90,7 +88,7 @@ def rolling_windows(
     ends = [one.values.shape[1] for one in series]
     origins = [range(end - reach, end - horizon + 1, step) for end in ends]
     if season is None:
-        season = natural_season(series[0].grid, min(origin[0] for origin in origins))
+        season = _common_season(series, min(origin[0] for origin in origins))
     rule = f"the last {windows} of each series, {step} steps apart"
     return Task(name, values, origins, horizon, season, rule)
 
@@ -99,7 +97,7 @@ def _check_length(one: RegularSeries, horizon: int, windows: int, step: int, rea
     num_steps = one.values.shape[1]
     if num_steps > reach:
         return
-    who = f"the series {one.series_id}" if one.series_id is not None else f"the series of {one.labels[0]}"
+    who = _who(one)
     if num_steps <= horizon:
         raise InputError(
             f"horizon must be shorter than every series, got {horizon} steps; {who} has {num_steps}, and at "
@@ -110,6 +108,21 @@ def _check_length(one: RegularSeries, horizon: int, windows: int, step: int, rea
         f"windows must fit into every series: {windows} windows of horizon {horizon}, {step} steps apart, "
         f"need {reach + 1} steps, {who} has {num_steps}; take at most {fit} windows, or a smaller step"
     )
+
+
+def _common_season(series: Sequence[RegularSeries], num_steps: int) -> int:
+    seasons = {natural_season(one.grid, num_steps): one for one in series}
+    if len(seasons) > 1:
+        (first, one), (second, other) = list(seasons.items())[:2]
+        raise InputError(
+            f"season must be given where series differ in theirs: that of {_who(one)} is {first} step(s), of "
+            f"{_who(other)} {second}; pass season, or backtest them apart"
+        )
+    return next(iter(seasons))
+
+
+def _who(one: RegularSeries) -> str:
+    return f"the series {one.series_id}" if one.series_id is not None else f"the series of {one.labels[0]}"
 
 
 def natural_season(grid: TimeGrid, num_steps: int) -> int:

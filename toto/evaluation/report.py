@@ -61,11 +61,18 @@ def write_results(results: Sequence[Result], path: Path) -> None:
         InputError: a name of another ending, or a folder that does not exist.
     """
     check_output(path)
-    if path.suffix == ".json":
-        path.write_text(json.dumps([result.to_dict() for result in results], indent=1) + "\n")
-        return
-    rows = [_flat(result) for result in results]
-    with path.open("w", newline="") as file:
+    try:
+        if path.suffix == ".json":
+            text = json.dumps([result.to_dict() for result in results], indent=1) + "\n"
+            path.write_text(text, encoding="utf-8")
+        else:
+            _write_csv([_flat(result) for result in results], path)
+    except OSError as error:
+        raise InputError(f"out {path}: cannot be written ({error.strerror})") from error
+
+
+def _write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

@@ -15,6 +15,7 @@ Series = Float[np.ndarray, "variates time"]
 AnySeries = Float[np.ndarray, "_variates _time"]
 Future = Float[np.ndarray, "variates horizon"]
 
+_ROUNDING = 1e-12  # share of its level that rounding makes of a series
 _LONGEST_TEST_SHARE, _MOST_WINDOWS = 0.1, 20  # of GIFT-Eval
 
 
@@ -36,9 +37,11 @@ class Window:
     def seasonal_error(self) -> Float[np.ndarray, " variates"]:
         """Mean absolute seasonal difference of the history, in units: the scale of MASE.
 
-        NaN for a variate without two values a season apart.
+        NaN for a variate without two values a season apart; 0 for one whose differences are rounding.
         """
-        return mean_of_known(np.abs(seasonal_differences(self.history, self.seasonality)))
+        error = mean_of_known(np.abs(seasonal_differences(self.history, self.seasonality)))
+        level = mean_of_known(np.abs(self.history))
+        return np.where(error <= _ROUNDING * level, 0.0, error)
 
     def first(self, num_steps: int) -> "Window":
         """The same window, cut to its first steps."""

@@ -73,7 +73,7 @@ def read_item(entry: Any, place: int, context_length: int) -> Item:
     """
     try:
         target, start, item_id = np.asanyarray(entry["target"]), entry["start"], entry.get("item_id")
-    except (TypeError, KeyError, AttributeError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
         raise InputError(
             f"dataset[{place}] must be a dictionary with target and start, got {_described(entry)}"
         ) from error
