@@ -39,9 +39,7 @@ def test_the_table_has_a_row_for_each_variate_and_one_overall(backtest, wide_fil
 def test_series_of_other_steps_need_a_season(backtest, long_file):
     result = backtest(long_file, "--horizon", 4, "--step", 3)
     assert result.exit_code == 2
-    assert (
-        "where series differ in theirs: that of the series south is 7" in result.output
-    )
+    assert "where series differ in theirs: that of the series south is 7" in result.output
 
 
 def test_the_series_of_a_long_file_are_rows(backtest, long_file):
