@@ -8,6 +8,18 @@ import typer
 from typer.core import TyperGroup
 
 from toto import __version__
+from toto.cli.options import (
+    Columns,
+    Context,
+    Data,
+    Device,
+    IdColumn,
+    Independent,
+    Model,
+    Samples,
+    TimeColumn,
+    listed,
+)
 from toto.errors import TotoError
 
 
@@ -62,35 +74,14 @@ def toto(
 
 @app.command()
 def forecast(
-    data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
+    data: Data,
     horizon: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Steps to forecast.", show_default=False)
     ],
-    time_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False, help="Column of time stamps (default: found by its name or its dates)."
-        ),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False, help="Columns to forecast, as a,b,c (default: all; y in a long table)."
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False,
-            help="Column that tells the series of a long table apart (default: unique_id).",
-        ),
-    ] = None,
-    independent: Annotated[
-        bool,
-        typer.Option(
-            "--independent", help="Forecast every column by itself, as if the others were not there."
-        ),
-    ] = False,
+    time_column: TimeColumn = None,
+    columns: Columns = None,
+    id_column: IdColumn = None,
+    independent: Independent = False,
     aggregate: Annotated[
         str | None,
         typer.Option(
@@ -106,19 +97,10 @@ def forecast(
             help="What 01/02/2026 means (default: what a day above 12 tells).",
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
-    ] = "toto-nano",
-    device: Annotated[
-        str | None,
-        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
-    ] = None,
-    context: Annotated[
-        int, typer.Option(min=1, help="Last steps of the history that the model sees.")
-    ] = 4096,
-    samples: Annotated[
-        int, typer.Option(min=1, help="Sample paths, whose distributions give the quantiles.")
-    ] = 32,
+    model: Model = "toto-nano",
+    device: Device = None,
+    context: Context = 4096,
+    samples: Samples = 32,
     quantiles: Annotated[str, typer.Option(help="Quantile levels, between 0 and 1.")] = "0.1,0.5,0.9",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same forecast.")] = 0,
     out: Annotated[
@@ -151,15 +133,14 @@ def forecast(
     from toto.cli.forecast import Settings, run_forecast
     from toto.data.layout import Layout
 
-    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
-    layout = Layout(time_column, chosen, id_column, aggregate=aggregate, day_first=day_first)
+    layout = Layout(time_column, listed(columns), id_column, aggregate=aggregate, day_first=day_first)
     settings = Settings(model, device, horizon, context, samples, seed, independent)
     run_forecast(data, layout, settings, quantiles, out, plot)
 
 
 @app.command()
 def backtest(
-    data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
+    data: Data,
     horizon: Annotated[
         int, typer.Option(min=1, max=1_000_000, help="Steps to forecast in each window.", show_default=False)
     ],
@@ -179,44 +160,14 @@ def backtest(
             help="Steps of a season, for the MASE and seasonal naive (default: the longest natural cycle).",
         ),
     ] = None,
-    time_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False, help="Column of time stamps (default: found by its name or its dates)."
-        ),
-    ] = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False, help="Columns to forecast, as a,b,c (default: all; y in a long table)."
-        ),
-    ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False,
-            help="Column that tells the series of a long table apart (default: unique_id).",
-        ),
-    ] = None,
-    independent: Annotated[
-        bool,
-        typer.Option(
-            "--independent", help="Forecast every column by itself, as if the others were not there."
-        ),
-    ] = False,
-    model: Annotated[
-        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
-    ] = "toto-nano",
-    device: Annotated[
-        str | None,
-        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
-    ] = None,
-    context: Annotated[
-        int, typer.Option(min=1, help="Last steps of the history that the model sees.")
-    ] = 4096,
-    samples: Annotated[
-        int, typer.Option(min=1, help="Sample paths, whose distributions give the quantiles.")
-    ] = 32,
+    time_column: TimeColumn = None,
+    columns: Columns = None,
+    id_column: IdColumn = None,
+    independent: Independent = False,
+    model: Model = "toto-nano",
+    device: Device = None,
+    context: Context = 4096,
+    samples: Samples = 32,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scores.")] = 0,
     out: Annotated[
         Path | None,
@@ -242,11 +193,10 @@ def backtest(
     from toto.cli.backtest import Settings, run_backtest
     from toto.data.layout import Layout
 
-    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
     settings = Settings(
         model, device, horizon, windows, step, season, metrics, context, samples, seed, independent
     )
-    run_backtest(data, Layout(time_column, chosen, id_column), settings, out, plot)
+    run_backtest(data, Layout(time_column, listed(columns), id_column), settings, out, plot)
 
 
 @app.command()
@@ -270,13 +220,8 @@ def watch(
     columns: Annotated[
         str | None, typer.Option(show_default=False, help="Columns to watch, as a,b,c (default: all).")
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
-    ] = "toto-nano",
-    device: Annotated[
-        str | None,
-        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
-    ] = None,
+    model: Model = "toto-nano",
+    device: Device = None,
     context: Annotated[int, typer.Option(min=1, help="Last steps that the model sees.")] = 4096,
     cool_down: Annotated[
         int, typer.Option(min=0, help="An alarm goes on, and is not shown again, until so many quiet steps.")
@@ -297,19 +242,26 @@ def watch(
     """
     import sys
 
-    from toto.cli.forecast import choose_device
+    from toto.cli.device import choose_device
     from toto.cli.watch import WatchSettings, run_watch
 
-    chosen = None if columns is None else [name.strip() for name in columns.split(",")]
     settings = WatchSettings(
-        model, choose_device(device), time_column, chosen, context, false_alarms, cool_down, history, state
+        model,
+        choose_device(device),
+        time_column,
+        listed(columns),
+        context,
+        false_alarms,
+        cool_down,
+        history,
+        state,
     )
     run_watch(sys.stdin, settings, lambda line: print(line, flush=True))
 
 
 @app.command()
 def detect(
-    data: Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.", show_default=False)],
+    data: Data,
     false_alarms: Annotated[
         str, typer.Option(help="Alarms to expect of clean data: 1/week, 2/day, 1/5000 steps.")
     ] = "1/week",
@@ -336,12 +288,7 @@ def detect(
             help="Steps ahead that a value is predicted from at most; 1 is slowest (default: a patch).",
         ),
     ] = None,
-    time_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False, help="Column of time stamps (default: found by its name or its dates)."
-        ),
-    ] = None,
+    time_column: TimeColumn = None,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -351,24 +298,10 @@ def detect(
             help="Columns to watch, as a,b,c (default: all; y in a long table).",
         ),
     ] = None,
-    id_column: Annotated[
-        str | None,
-        typer.Option(
-            show_default=False,
-            help="Column that tells the series of a long table apart (default: unique_id).",
-        ),
-    ] = None,
-    independent: Annotated[
-        bool,
-        typer.Option("--independent", help="Watch every column by itself, as if the others were not there."),
-    ] = False,
-    model: Annotated[
-        str, typer.Option(help="A bundled model, a folder, a .safetensors file, or a hub id (owner/name).")
-    ] = "toto-nano",
-    device: Annotated[
-        str | None,
-        typer.Option(show_default=False, help="cpu, cuda, cuda:1, ... (default: cuda if there is one)."),
-    ] = None,
+    id_column: IdColumn = None,
+    independent: Independent = False,
+    model: Model = "toto-nano",
+    device: Device = None,
     context: Annotated[int, typer.Option(min=1, help="Earlier steps that the model sees at most.")] = 4096,
     out: Annotated[
         Path | None,
@@ -395,7 +328,7 @@ def detect(
 
     layout = Layout(
         time_column,
-        None if columns is None else [name.strip() for name in columns.split(",")],
+        listed(columns),
         id_column,
     )
     settings = Settings(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from toto.cli.forecast import choose_device
+from toto.cli.device import choose_device
 from toto.cli.report import PatientProgress
 from toto.data.csv import check_output, read_table, write_table
 from toto.data.frame import series_from_table

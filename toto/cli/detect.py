@@ -14,10 +14,12 @@ from rich.text import Text
 from toto.anomaly.detection import Detection
 from toto.anomaly.detectors import DETECTORS
 from toto.anomaly.plot import plot_detection
-from toto.cli.forecast import PICTURE_SUFFIXES, Layout, choose_device, read_series
+from toto.cli.device import choose_device
+from toto.cli.forecast import PICTURE_SUFFIXES, read_series
 from toto.cli.report import print_table
 from toto.data.csv import check_output, explained, write_table
 from toto.data.frame import RegularSeries
+from toto.data.layout import Layout
 from toto.data.table import import_pandas
 from toto.errors import InputError
 from toto.inference.plot import import_matplotlib

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 import typer
 
+from toto.cli.device import choose_device
 from toto.cli.report import PatientProgress, print_forecast
 from toto.data.csv import check_output, explained, read_table, write_table
 from toto.data.frame import is_long, series_from_table
@@ -144,25 +144,6 @@ def _note_small(series: Sequence[RegularSeries], context: int) -> None:
             "%s: values that vary by less than 0.1 look constant to the model; use a smaller unit (ms for s)",
             textwrap.shorten(", ".join(small), 60, placeholder=" ..."),
         )
-
-
-def choose_device(name: str | None) -> torch.device:
-    """The named device, else a GPU of CUDA if there is one, else the host.
-
-    Raises:
-        InputError: no such device here.
-    """
-    if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = textwrap.shorten(str(error), 80, placeholder="...")
-        raise InputError(
-            f"--device {name}: not available here ({reason}); toto info lists the devices"
-        ) from None
-    return device
 
 
 def _num_series(series: Sequence[RegularSeries]) -> str:

@@ -12,6 +12,7 @@ from toto.evaluation.backtest_result import Backtest
 from toto.evaluation.backtest_scores import Scores, WindowForecast, probability_integral_transform
 from toto.evaluation.backtest_windows import as_regular_series, rolling_windows
 from toto.evaluation.baselines import SeasonalNaive
+from toto.evaluation.choose import DEFAULT_CONTEXT
 from toto.evaluation.evaluate import Progress, measurement
 from toto.evaluation.forecaster import Target, TotoUnderTest
 from toto.evaluation.metrics import levels_of
@@ -22,7 +23,6 @@ from toto.model.toto import Toto
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CONTEXT = 4096
 PICTURE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from toto.errors import TotoError
 from toto.evaluation.boom_tasks import boom_tasks
 from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
+from toto.evaluation.command import run_command
 from toto.evaluation.evaluate import Result, evaluate
 from toto.evaluation.gift_eval_tasks import TERMS
 from toto.evaluation.report import TextTable, check_output, progress_bar, write_results
@@ -24,13 +24,7 @@ Scores = Mapping[str, float]  # of one task, by metric
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = build_parser().parse_args(arguments)
-    try:
-        run(options)
-    except TotoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(build_parser(), run, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from toto.errors import InputError, TotoError
+from toto.errors import InputError
 from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
+from toto.evaluation.command import run_command
 from toto.evaluation.evaluate import Result, evaluate
 from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, SPLITS, local_tasks, official_tasks
 from toto.evaluation.published import published_scores
@@ -27,13 +28,7 @@ PUBLISHED = ("Seasonal_Naive", "Chronos-Bolt-base", "Toto-1.0", "Toto-2.0-22m") 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = build_parser().parse_args(arguments)
-    try:
-        run(options)
-    except TotoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(build_parser(), run, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:

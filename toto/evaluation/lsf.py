@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from toto.errors import TotoError
 from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
+from toto.evaluation.command import run_command
 from toto.evaluation.evaluate import Progress, Result, Stopwatch, forecast_windows, measurement
 from toto.evaluation.forecaster import Forecaster
 from toto.evaluation.lsf_tasks import DATASETS, HORIZONS, check_datasets, lsf_tasks
@@ -22,13 +22,7 @@ CONTEXT = 2048  # of the published protocol
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = build_parser().parse_args(arguments)
-    try:
-        run(options)
-    except TotoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command(build_parser(), run, arguments)
 
 
 def build_parser() -> argparse.ArgumentParser:
