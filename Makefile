@@ -21,7 +21,7 @@ demo: $(VENV)/.runtime ## forecast the example data with the bundled model; prin
 	$(BIN)/toto forecast examples/host_metrics.csv --horizon 96 --columns cpu_percent,load_1m,memory_percent,disk_write_mib --seed 0 --out $(OUT)/host_metrics_forecast.csv --plot $(OUT)/host_metrics_forecast.png
 
 test: $(VENV)/.development ## run the tests
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist worksteal
 
 slow: $(VENV)/.development ## run the tests that take long
 	$(BIN)/python -m pytest -m slow

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Shaped
 
+_FIRST = 32  # stamps whose jitter averages out well enough to tell the steps by their phases
 _MICROSECONDS = (86_400e6, 3600e6, 60e6, 1e6, 1e3, 1.0)  # days, hours, ..., milliseconds
 
 
@@ -67,11 +68,13 @@ def _least_squares(stamps: Shaped[np.ndarray, " steps"]) -> tuple[Any, Any]:
     """Steps nearest to stamps that jitter, in round units where that is as near."""
     dates = stamps.dtype.kind == "M"
     since = (stamps - stamps[0]) / np.timedelta64(1, "us") if dates else (stamps - stamps[0]).astype(float)
-    step = np.median(np.diff(since)[np.diff(since) > 0])
-    steps = np.concatenate([[0], np.cumsum(np.rint(np.diff(since) / step))])
-    for _ in range(2):
-        step, start = np.polyfit(steps, since, 1)
-        steps = np.rint((since - start) / step)
+    start, step = _most_coherent(since[:_FIRST], np.median(np.diff(since)[np.diff(since) > 0]))
+    known = _FIRST
+    while known < 2 * len(since):  # the steps of the stamps so far are sure enough to place as many again
+        steps = np.rint((since[:known] - start) / step)
+        step, start = np.polyfit(steps, since[:known], 1)
+        known *= 2
+    steps = np.rint((since - start) / step)
     jitter = np.abs(since - start - step * steps).max()
     # six standard errors, and half a millionth of a step for rounding
     uncertain = 6 * jitter / (steps[-1] * len(steps) ** 0.5) + 5e-7 * step
@@ -82,6 +85,14 @@ def _least_squares(stamps: Shaped[np.ndarray, " steps"]) -> tuple[Any, Any]:
     if dates:
         return (stamps[0] + np.timedelta64(round(start), "us"), np.timedelta64(max(1, round(step)), "us"))
     return stamps[0] + start, np.float64(step)
+
+
+def _most_coherent(since: Float[np.ndarray, " steps"], interval: float) -> tuple[float, float]:
+    """Start and length of the steps, within a quarter of the interval, in which the stamps' phases agree best."""
+    lengths = interval * np.linspace(0.75, 1.25, 4 * _FIRST + 1)
+    coherence = np.exp(2j * np.pi * since / lengths[:, None]).mean(1)
+    best = np.abs(coherence).argmax()
+    return lengths[best] * np.angle(coherence[best]) / (2 * np.pi), lengths[best]
 
 
 def _units(step: float, dates: bool) -> list[float]:
