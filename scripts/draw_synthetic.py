@@ -28,11 +28,11 @@ NUM_COLOURS = 24  # of a picture file
 Panels = Callable[[np.random.Generator], list[list[np.ndarray]]]  # panels of one kind, curves of each
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Draw the pictures of docs/synthetic.md.")
     parser.add_argument("--out", type=Path, default=Path("docs/images"), help="folder for the pictures")
-    out = parser.parse_args().out
+    out = parser.parse_args(arguments).out
     out.mkdir(parents=True, exist_ok=True)
     for name, kinds in pictures().items():
         path = out / f"synthetic_{name.replace(' ', '_')}.png"

@@ -56,13 +56,13 @@ SERIES = (
 )  # fmt: skip
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description="Draw forecasts of ten real series.")
     parser.add_argument("--data", type=Path, required=True, help="folder of the series")
     parser.add_argument("--model", default="toto-nano", help="bundled name, folder or hub id")
     parser.add_argument("--out", type=Path, required=True, help="picture to write")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     forecaster = TotoForecaster(Toto.from_pretrained(options.model))
     panels = [forecast_panel(forecaster, series, options.data) for series in SERIES]
     plot_panels(panels, f"{options.model}: forecasts of series it has never seen").savefig(

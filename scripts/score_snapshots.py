@@ -9,6 +9,7 @@ seasonal naive. The default split is "validation", the windows before those of t
 import argparse
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from toto.evaluation.choose import make_forecaster
@@ -24,14 +25,15 @@ METRICS = ("mase", "crps")
 Scores = dict[str, dict[str, float]]  # by metric and task
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    options = parse_options()
+    options = parse_options(arguments)
+    folders = snapshots(options.run)
     tasks = list(local_tasks(options.data, options.tasks, options.split))
     naive = scores_of(Settings("seasonal-naive"), tasks)
     table = TextTable({"weights": 16, "million patches": 15, "MASE": 8, "CRPS": 8})
     points = []
-    for folder in snapshots(options.run):
+    for folder in folders:
         settings = Settings(
             str(folder), context=options.context, num_samples=16, seed=0, quantiles_from="distribution"
         )
@@ -44,7 +46,7 @@ def main() -> None:
         draw(points, options.out)
 
 
-def parse_options() -> argparse.Namespace:
+def parse_options(arguments: list[str] | None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Score the snapshots of a training run.")
     parser.add_argument("run", type=Path, help="folder of the run")
@@ -53,20 +55,26 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", default=LOCAL_TASKS)
     parser.add_argument("--context", type=int, default=2048)
     parser.add_argument("--out", type=Path, help="picture of the curve")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def snapshots(run: Path) -> list[Path]:
     """The folders with weights, by step, the result last."""
     final = run / FINAL_FOLDER
-    return sorted((run / SNAPSHOTS).glob("step-*")) + ([final] if final.is_dir() else [])
+    found = sorted((run / SNAPSHOTS).glob("step-*")) + ([final] if final.is_dir() else [])
+    if not found or not (run / LOSS_FILE).is_file():
+        raise SystemExit(
+            f"{run} must be the folder of a run, with {LOSS_FILE} and {SNAPSHOTS} or {FINAL_FOLDER}"
+        )
+    return found
 
 
 def patches_seen(run: Path, name: str) -> float:
     """Millions of patches that the weights of a folder were trained on."""
     rows = read_csv(run / LOSS_FILE)
-    last = int(rows[-1]["step"]) if name == FINAL_FOLDER else int(name.removeprefix("step-"))
-    return max(int(row["tokens"]) for row in rows if int(row["step"]) <= last) / 1e6
+    steps, tokens = ([0, *(int(row[column]) for row in rows)] for column in ("step", "tokens"))
+    step = steps[-1] if name == FINAL_FOLDER else int(name.removeprefix("step-"))
+    return float(np.interp(step, steps, tokens)) / 1e6
 
 
 def scores_of(settings: Settings, tasks: list[Task]) -> Scores:

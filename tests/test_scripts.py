@@ -157,6 +157,50 @@ def test_the_quantile_benchmark_finds_mixtures_closer_than_drawn_values(script, 
     assert mixture < 0.5 * drawn
 
 
+def test_snapshots_of_a_run_are_scored_by_the_patches_they_have_seen(script, tmp_path, shared_data, capsys):
+    pytest.importorskip("matplotlib")
+    sizes = ["--embed-dim", "32", "--num-layers", "2", "--num-heads", "2", "--mlp-hidden-dim", "48"]
+    budget = ["--steps", "2", "--snapshot-every", "1", "--tokens-per-step", "512", "--num-workers", "1"]
+    run, curve = tmp_path / "run", tmp_path / "curve.png"
+    assert import_module("toto.training.pretrain").main(["--out", str(run), *sizes, *budget]) == 0
+    capsys.readouterr()
+    options = ["--data", str(shared_data / "data"), "--tasks", "us_births/D/short", "--context", "128"]
+    script("score_snapshots").main([str(run), *options, "--out", str(curve)])
+    rows = [
+        line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(("step", "final"))
+    ]
+    assert [row[0] for row in rows] == ["step-00000001", "step-00000002", "final"]
+    assert rows[1][1:] == rows[2][1:]
+    assert all(0 < float(cell) < 100 for row in rows for cell in row[2:])
+    assert curve.stat().st_size > 1000
+
+
+def test_a_folder_without_a_run_has_no_snapshots_to_score(script, tmp_path):
+    with pytest.raises(
+        SystemExit, match=r"must be the folder of a run, with loss\.csv and snapshots or final"
+    ):
+        script("score_snapshots").main([str(tmp_path), "--data", str(tmp_path)])
+
+
+def test_forecast_pictures_print_the_errors_they_show(
+    script, checkpoint, tmp_path, shared_data, monkeypatch, capsys
+):
+    pytest.importorskip("matplotlib")
+    pictures = script("forecast_pictures")
+    monkeypatch.setattr(pictures, "SERIES", pictures.SERIES[-1:])
+    monkeypatch.setattr(pictures, "NUM_SAMPLES", 4)
+    picture = tmp_path / "pictures.png"
+    pictures.main(["--data", str(shared_data / "data"), "--model", checkpoint, "--out", str(picture)])
+    assert "milk per cow, monthly" in capsys.readouterr().out
+    assert picture.stat().st_size > 1000
+
+
+def test_every_family_of_synthetic_series_has_its_picture_in_the_documents(script):
+    pytest.importorskip("matplotlib")
+    names = {f"synthetic_{name.replace(' ', '_')}.png" for name in script("draw_synthetic").pictures()}
+    assert names == {path.name for path in (ROOT / "docs" / "images").glob("synthetic_*.png")}
+
+
 def table_cells(text: str) -> list[str]:
     """The cells of the last line of the last table in a text."""
     last = [line for line in text.splitlines() if line.startswith("|")][-1]
