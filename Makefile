@@ -9,9 +9,10 @@ else
 BIN := $(VENV)/bin
 endif
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-SOURCES := toto tests scripts benchmarks
+SOURCES := toto tests scripts benchmarks notebooks
+export NO_MKDOCS_2_WARNING := 1 # the site stays with mkdocs 1, see docs/decisions.md
 
-.PHONY: help demo test slow check format bench build clean
+.PHONY: help demo test slow check docs format bench build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -26,10 +27,13 @@ test: $(VENV)/.development ## run the tests
 slow: $(VENV)/.development ## run the tests that take long
 	$(BIN)/python -m pytest -m slow
 
-check: $(VENV)/.development ## run the linters and the type checker
+check: $(VENV)/.development docs ## run the linters and the type checker, and build the documentation
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
+
+docs: $(VENV)/.development ## build the documentation into out/site, strictly
+	$(BIN)/python -m mkdocs build --site-dir $(abspath $(OUT))/site
 
 format: $(VENV)/.development ## bring the code into its layout
 	$(BIN)/ruff check --fix $(SOURCES)

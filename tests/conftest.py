@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import jaxtyping
 import pytest
 import torch
 
@@ -51,6 +52,12 @@ def shared_data() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"no reference data at {SHARED} (set TOTO_SHARED)")
     return SHARED
+
+
+@pytest.fixture
+def as_users_call(monkeypatch):
+    """Calls are made without the checks of annotations, which the tests switch on and users do not."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

@@ -63,6 +63,19 @@ def test_the_gluonts_benchmark_compares_predictors_on_the_same_items(script, che
     assert benchmark.rows(costs)[1] == ["toto-ts", "50", "25.0", "20", "1.50"]
 
 
+def test_the_backtest_benchmark_compares_one_pass_with_batches(script, checkpoint, monkeypatch, capsys):
+    benchmark = script("backtest")
+    monkeypatch.setattr(benchmark.backtest_origins, "_WORTH_SHARING", None)  # and back to what it was
+    monkeypatch.setattr(benchmark, "CASES", (benchmark.Case(2, 60, 12),))
+    benchmark.main(
+        ["--model", checkpoint, "--repeats", "1", "--threads", "1", "--windows", "3", "--samples", "2"]
+    )
+    name, batches, one_pass, _, middle, largest = table_cells(capsys.readouterr().out)
+    assert name == "2 x 60, 12"
+    assert min(float(batches), float(one_pass)) > 0
+    assert float(middle) <= float(largest) < 1e-3
+
+
 def test_a_measured_process_that_fails_says_why(script, tmp_path):
     common = script("common")
     with pytest.raises(common.NotMeasuredError, match="no model there"):
@@ -155,6 +168,21 @@ def test_the_quantile_benchmark_finds_mixtures_closer_than_drawn_values(script, 
     by_way = {cells[3]: cells for cells in (line.split("|")[1:] for line in shown.splitlines()[10:14])}
     drawn, mixture = (float(cells[5]) for way, cells in by_way.items() if "reduced" not in way)
     assert mixture < 0.5 * drawn
+
+
+def test_the_ragged_benchmark_finds_series_apart_and_counts_what_frames_cost(script, checkpoint, monkeypatch):
+    pytest.importorskip("pandas")
+    ragged, threads = script("ragged"), torch.get_num_threads()
+    for size, number in (("HORIZON", 8), ("LONGEST", 100)):
+        monkeypatch.setattr(ragged, size, number)
+    difference = ragged.with_pipeline(ragged.difference_to_one_by_one, ragged.Case(3, 3), checkpoint, threads)
+    assert difference < 1e-3
+    series, in_frame, rows, *numbers = ragged.with_pipeline(
+        ragged.cost, ragged.Case(3, 2), checkpoint, threads
+    )
+    frames = [ragged.frame_of(*ends) for ends in ((0, 2), (2, 3))]
+    assert (series, in_frame, rows) == ("3", "2", f"{sum(map(len, frames)):,}")
+    assert all(float(number.replace(",", "")) > 0 for number in numbers)
 
 
 def test_snapshots_of_a_run_are_scored_by_the_patches_they_have_seen(script, tmp_path, shared_data, capsys):

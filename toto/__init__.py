@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toto.data.masked_timeseries import MaskedTimeseries
     from toto.errors import CheckpointError, ConfigError, InputError, MissingExtraError, TotoError
+    from toto.inference.compilation import RuntimeSettings
     from toto.inference.forecast import Forecast
     from toto.inference.forecaster import TotoForecaster
     from toto.inference.forecaster2 import Toto2Forecaster
     from toto.inference.memory import MemoryEstimate, estimate_memory
+    from toto.inference.monitor import ForecastMonitor
+    from toto.inference.monitor_report import MonitorThresholds
     from toto.inference.pipeline import TotoPipeline
     from toto.inference.pipeline_forecast import PipelineForecast
     from toto.inference.quantile_forecast import QuantileForecast
+    from toto.inference.warmup import ForecastShape, standard_warmup, thorough_warmup, warmup
+    from toto.inference.warmup_check import verify_warmup_effectiveness
     from toto.kernels import kernel_report
     from toto.model.config import TotoConfig
     from toto.model.toto import Toto
@@ -28,12 +33,16 @@ _HOMES = {
     "CheckpointError": "toto.errors",
     "ConfigError": "toto.errors",
     "Forecast": "toto.inference.forecast",
+    "ForecastMonitor": "toto.inference.monitor",
+    "ForecastShape": "toto.inference.warmup",
     "InputError": "toto.errors",
     "MaskedTimeseries": "toto.data.masked_timeseries",
     "MemoryEstimate": "toto.inference.memory",
     "MissingExtraError": "toto.errors",
+    "MonitorThresholds": "toto.inference.monitor_report",
     "PipelineForecast": "toto.inference.pipeline_forecast",
     "QuantileForecast": "toto.inference.quantile_forecast",
+    "RuntimeSettings": "toto.inference.compilation",
     "Toto": "toto.model.toto",
     "Toto2Config": "toto.model2.config",
     "Toto2Forecaster": "toto.inference.forecaster2",
@@ -44,18 +53,26 @@ _HOMES = {
     "TotoPipeline": "toto.inference.pipeline",
     "estimate_memory": "toto.inference.memory",
     "kernel_report": "toto.kernels",
+    "standard_warmup": "toto.inference.warmup",
+    "thorough_warmup": "toto.inference.warmup",
+    "verify_warmup_effectiveness": "toto.inference.warmup_check",
+    "warmup": "toto.inference.warmup",
 }
 
 __all__ = [
     "CheckpointError",
     "ConfigError",
     "Forecast",
+    "ForecastMonitor",
+    "ForecastShape",
     "InputError",
     "MaskedTimeseries",
     "MemoryEstimate",
     "MissingExtraError",
+    "MonitorThresholds",
     "PipelineForecast",
     "QuantileForecast",
+    "RuntimeSettings",
     "Toto",
     "Toto2Config",
     "Toto2Forecaster",
@@ -67,6 +84,10 @@ __all__ = [
     "__version__",
     "estimate_memory",
     "kernel_report",
+    "standard_warmup",
+    "thorough_warmup",
+    "verify_warmup_effectiveness",
+    "warmup",
 ]
 
 

@@ -1,3 +1,4 @@
+import re
 from importlib import import_module
 from pathlib import Path
 
@@ -29,8 +30,9 @@ def test_baselines_stand_out_at_an_outlier(benchmark):
     values = np.random.default_rng(0).normal(size=(3, 300))
     values[1, 250] += 30
     data = benchmark.Labelled("noise", values, 150, np.zeros(300, int))
-    for scorer in benchmark.BASELINES.values():
-        assert scorer(data)[150:].argmax() == 100
+    for name, scorer in benchmark.BASELINES.items():
+        seen = 10 if "PCA" in name else 1  # steps at once
+        assert 100 <= scorer(data)[150:].argmax() < 100 + seen
 
 
 def test_the_detector_is_measured_on_labelled_files(benchmark, tiny, capsys):
@@ -41,3 +43,24 @@ def test_the_detector_is_measured_on_labelled_files(benchmark, tiny, capsys):
     series = [benchmark.Labelled("noise", values, 150, labels)]
     benchmark.show_precision("Noise", series, {"ours": benchmark.detector(tiny, "deviation")})
     assert "| ours | 1.000 | 1 of 1 | 0 |" in capsys.readouterr().out
+
+
+def test_watching_is_measured_on_a_replay(benchmark, tiny):
+    values = np.random.default_rng(0).normal(size=80)
+    values[75] += 1e4
+    lines = [f"{step},{value:.4f}\n" for step, value in enumerate(values)]
+    watch = import_module("watch")
+    replay = watch.Replay("noise", "time,x\n", lines[:70], lines[70:77])
+    assert watch.num_alarms(tiny.float(), replay, "deviation", 1) == 1
+
+
+def test_the_table_of_likelihoods_has_small_errors_and_the_same_scores(benchmark, tiny, tmp_path, capsys):
+    pytest.importorskip("scipy")
+    tiny.save_pretrained(tmp_path)
+    likelihood = import_module("likelihood")
+    options = ["--model", str(tmp_path), "--tables", "scipy,history", "--mixtures", "2", "--repeats", "1"]
+    likelihood.main([*options, "--steps", "73", "--origins", "2", "--threads", "1"])
+    shown = capsys.readouterr().out
+    errors = [float(number) for number in re.findall(r"\d\.\de[+-]\d\d", shown)]
+    assert len(errors) == 4 + 2
+    assert max(errors) < 1e-10

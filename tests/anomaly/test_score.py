@@ -6,6 +6,7 @@ import torch
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.anomaly import score as module
 from toto.anomaly.score import score
+from toto.inference import budget
 
 FIELDS = ("log_prob", "surprise", "lower_tail", "upper_tail", "low", "median", "high", "residual")
 
@@ -87,7 +88,7 @@ def test_long_histories_are_scored_in_windows_each_like_a_history_of_its_own(tin
     values = history(2, 2, 150)
     scores = score(tiny, values, context_length=48, max_steps_ahead=ahead)
     assert scores.log_prob[..., 8:].isfinite().all()
-    monkeypatch.setattr(module, "TOKENS_AT_ONCE", 1)  # every window by itself
+    monkeypatch.setattr(budget, "TOKENS_AT_ONCE", 1)  # every window by itself
     one_by_one = score(tiny, values, context_length=48, max_steps_ahead=ahead)
     torch.testing.assert_close(one_by_one.log_prob, scores.log_prob, equal_nan=True)
     if ahead is None:  # 6 patches a window, of which the last 3 are used

@@ -8,6 +8,7 @@ import torch
 
 from toto import TotoForecaster, TotoPipeline
 from toto.cli import report
+from toto.cli.notes import leave_out_notes, notes_on_stderr
 
 pd = pytest.importorskip("pandas")
 
@@ -227,6 +228,59 @@ def test_a_long_table_may_have_any_column_names(toto_command, tmp_path):
     assert all(level in result.stdout for level in ("0.1", "0.5", "0.9"))
 
 
+def test_a_series_of_one_row_does_not_stop_a_long_file(toto_command, long_file):
+    with long_file.open("a") as file:
+        file.write("young,2024-03-01 00:00:00,7\n")
+    result = toto_command("forecast", long_file, "--out", "out.csv")
+    young = written(result, "out.csv").query("unique_id == 'young'")
+    assert young["ds"].tolist()[:2] == ["2024-03-02 00:00:00", "2024-03-03 00:00:00"]
+    assert "long.csv: 1 series with a single time stamp have the steps of most others" in result.stderr
+
+
+def test_series_of_a_group_are_forecast_together(toto_command, long_file, tmp_path):
+    frame = pd.read_csv(long_file)
+    frame.assign(site=np.where(frame["unique_id"] == "west", "b", "a")).to_csv("sites.csv", index=False)
+    alone, together = (
+        written(toto_command("forecast", "sites.csv", *options, "--out", "out.csv"), "out.csv")
+        for options in ([], ["--group", "site"])
+    )
+    same = [
+        np.allclose(*(f[f["unique_id"] == name]["mean"] for f in (alone, together)))
+        for name in ("north", "west")
+    ]
+    assert same == [False, True]
+    failed(
+        toto_command("forecast", "sites.csv", "--group", "site", "--independent"),
+        "--independent and --group exclude",
+    )
+
+
+@pytest.fixture
+def weather_files(tmp_path):
+    """A price and the wind, and the wind of the five hours after them."""
+    times = pd.date_range("2024-01-01", periods=65, freq="h")
+    frame = pd.DataFrame({"time": times, "price": 50 + np.sin(np.arange(65)), "wind": np.arange(65.0) % 7})
+    frame[:60].to_csv(tmp_path / "prices.csv", index=False)
+    frame[60:].drop(columns="price").to_csv(tmp_path / "future.csv", index=False)
+
+
+def test_covariates_of_the_past_and_the_future_help_and_are_not_forecast(toto_command, weather_files):
+    means = []
+    for options in (["--columns", "price"], ["--past-covariates", "wind"], ["--future", "future.csv"]):
+        frame = written(toto_command("forecast", "prices.csv", *options, "--out", "out.csv"), "out.csv")
+        assert frame["variate"].unique().tolist() == ["price"]
+        means.append(frame["mean"].tolist())
+    assert len({tuple(mean) for mean in means}) == 3
+    overwriting = ["--future", "future.csv", "--out", "future.csv"]
+    failed(
+        toto_command("forecast", "prices.csv", *overwriting), "would replace the data; choose another name"
+    )
+    failed(
+        toto_command("forecast", "prices.csv", "--future", "future.csv", "--horizon", 6),
+        "future.csv: the covariates must be known at every one of the 6 steps after the series",
+    )
+
+
 def test_rows_of_one_step_are_made_one(toto_command, tmp_path):
     (tmp_path / "twice.csv").write_text("time,y\n" + "".join(f"{t // 2},{t}\n" for t in range(40)))
     result = toto_command("forecast", "twice.csv", "--aggregate", "mean", "--out", "out.csv")
@@ -266,8 +320,8 @@ BAD_FILES = {
         "column time: '01/02/2024' and all others can be read with the day first or with the month first",
     ),
     "one row": (
-        "unique_id,ds,y\na,2024-01-01,1\na,2024-01-02,1\nb,2024-01-01,1\n",
-        "bad.csv, line 4, column ds: 2024-01-01 of series b is the only time stamp; 2 are needed",
+        "unique_id,ds,y\na,2024-01-01,1\nb,2024-01-01,1\n",
+        "bad.csv, line 2, column ds: 2024-01-01 is the only time stamp of series a, and no other",
     ),
     "no rows": ("time,y\n", "bad.csv: no rows; at least one row of values is needed"),
     "empty": ("", "bad.csv: the file is empty; the first line must name the columns"),
@@ -321,11 +375,15 @@ def test_an_unknown_model_is_an_error_that_lists_the_bundled_ones(toto_command, 
     )
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
-def test_an_unknown_device_is_an_error(toto_command, wide_file, device):
-    failed(
-        toto_command("forecast", wide_file, "--device", device), f"--device {device}: not available here ("
-    )
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("toaster", '--device must be a device such as "cpu" or "cuda", got \'toaster\''),
+        ("cuda:99", "--device: cuda:99 is not available here ("),
+    ],
+)
+def test_an_unknown_device_is_an_error(toto_command, wide_file, device, message):
+    failed(toto_command("forecast", wide_file, "--device", device), message)
 
 
 @pytest.mark.parametrize("option", ["--horizon", "--samples", "--context"])
@@ -351,19 +409,22 @@ def test_large_and_small_numbers_are_readable():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "terminal", "shown"), [(2, True, True), (0, True, False), (2, False, False)]
+    ("seconds", "terminal", "quiet", "shown"),
+    [(2, True, False, True), (0, True, False, False), (2, False, False, False), (2, True, True, False)],
 )
 def test_a_progress_bar_shows_only_on_a_terminal_and_only_in_long_work(
-    monkeypatch, capsys, seconds, terminal, shown
+    monkeypatch, capsys, seconds, terminal, quiet, shown
 ):
     monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
     monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
     monkeypatch.setenv("TERM", "xterm")
     start = time.monotonic()
-    with report.PatientProgress(num_series=2) as progress:
+    with notes_on_stderr(), report.PatientProgress(num_series=2) as progress:
+        leave_out_notes(quiet)
         monkeypatch.setattr(report.time, "monotonic", lambda: start + seconds)
         progress.within_series(1, 2)
         progress.series_done()
     output = capsys.readouterr()
     assert output.out == ""
     assert ("forecasting" in output.err) == shown
+    assert shown or output.err == ""

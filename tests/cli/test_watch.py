@@ -43,6 +43,7 @@ def settings(model_folder, tmp_path):
             "cool_down": 3,
             "history": file,
             "state": None,
+            "detector": "likelihood",
         }
         return WatchSettings(**options | changes)
 
@@ -70,6 +71,15 @@ def test_an_alarm_that_goes_on_is_shown_once_and_again_after_a_quiet_while(setti
     lines = [HEADER, *(line(s, strange.get(s)) for s in range(300, 340))]
     found = alarms(lines, settings())
     assert [alarm["time"][11:16] for alarm in found] == ["05:10", "05:30"]
+
+
+@pytest.mark.parametrize("detector", ["likelihood", "deviation"])
+def test_an_alarm_of_another_column_is_news_while_one_goes_on(settings, detector):
+    lines = [HEADER, *(line(step, 900) for step in range(300, 306))]
+    lines[4] = lines[4].replace(f"{LOAD[303]:.4f}", "70")
+    found = alarms(lines, settings(detector=detector, cool_down=100))
+    assert [alarm["time"][11:16] for alarm in found] == ["05:00", "05:03"]
+    assert [[one["column"] for one in alarm["columns"]].count("load") for alarm in found] == [0, 1]
 
 
 def test_a_column_that_was_0_throughout_is_judged_too(settings, tmp_path):
@@ -133,6 +143,7 @@ def test_gaps_are_missing_values_and_many_rows_that_do_not_fit_begin_anew(settin
     ("changes", "message"),
     [
         ({"false_alarms": "often"}, "false_alarms must be a rate like .*, got 'often'"),
+        ({"detector": "oracle"}, "--detector must be one of likelihood, .*, got 'oracle'"),
         ({"columns": ["disk"]}, "series must hold observed values of every variate"),
     ],
 )

@@ -35,7 +35,7 @@ def future(frame, horizon=3, layout=None, **numbers):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("freq", ["15min", "h", "D", "B", "W-SUN", "MS", "ME", "BMS", "QS", "YE"])
-@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin", "America/New_York"])
 def test_time_goes_on_as_in_pandas_in_a_frame_of_the_same_kind(kind, freq, zone):
     type_of, make, back = KINDS[kind]
     times = pd.date_range("2024-01-26", periods=36, freq=freq, tz=zone)
@@ -55,6 +55,16 @@ def test_hours_go_on_through_the_change_of_the_clock(kind, start, first):
     times = pd.date_range(start, periods=12, freq="h", tz="Europe/Berlin")
     frame = back(future(make(pd.DataFrame({"ds": times[:6], "y": np.arange(6.0)})), 6))
     assert frame["ds"].tolist() == times[6:].tolist()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Etc/GMT+5", "America/Port-au-Prince", "UTC", "+02:00"])
+@pytest.mark.parametrize("backend", ["numpy", "pyarrow"])
+def test_zones_of_any_name_come_back_in_pandas(zone, backend):
+    times = pd.date_range("2026-03-07 12:00", periods=20, freq="h", tz=zone)
+    given = pd.DataFrame({"ds": times[:14], "y": np.arange(14.0)})
+    frame = future(given if backend == "numpy" else given.convert_dtypes(dtype_backend="pyarrow"), 6)
+    assert frame["ds"].tolist() == times[14:].tolist()
+    assert frame["ds"].iloc[0].utcoffset() == times[14].utcoffset()
 
 
 def test_six_hours_on_the_clock_stay_on_the_clock():

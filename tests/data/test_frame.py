@@ -205,10 +205,53 @@ def test_a_row_without_an_id_is_an_error():
         series_from_long(long(("a", "2024-01-01", 1), ("", "2024-01-02", 1)))
 
 
-def test_series_of_one_stamp_are_an_error_that_names_them():
-    rows = [("a", "2024-01-01", 1), ("b", "2024-01-01", 1), ("b", "2024-01-02", 1), ("c", "2024-01-01", 1)]
-    with raises(r"row 0, .* of series a is the only time stamp \(2 such series in all: a, c\); .*leave such"):
+def test_a_series_of_one_stamp_has_the_steps_of_most_others(caplog):
+    days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+    rows = [("a", "2024-02-05", 7)]
+    rows += [
+        (name, time, i)
+        for name, times in (("b", days), ("c", hours(3)), ("d", days))
+        for i, time in enumerate(times)
+    ]
+    series = series_from_long(long(*rows, ("e", "2024-02-06", 8)))
+    assert [one.series_id for one in series] == ["a", "b", "c", "d", "e"]
+    np.testing.assert_array_equal(series[0].values, [[7]])
+    np.testing.assert_array_equal(series[0].future_times(2), np.array(["2024-02-06", "2024-02-07"], "M8[us]"))
+    assert "2 series with a single time stamp have the steps of most others, 1 day" in caplog.text
+
+
+def test_months_of_a_single_stamp_are_those_of_its_time_zone():
+    months = pd.date_range("2024-01-31", periods=3, freq="ME", tz="Europe/Berlin")
+    frame = pd.DataFrame({"unique_id": ["a"] * 3 + ["b"], "ds": [*months, months[2]], "y": 1.0})
+    alone = series_from_long(Table(frame))[1]
+    np.testing.assert_array_equal(alone.future_times(2), np.array(["2024-04-30", "2024-05-31"], "M8[us]"))
+
+
+def test_without_two_stamps_in_any_series_no_interval_is_known():
+    rows = [("a", "2024-01-01", 1), ("b", "2024-01-01", 1)]
+    with raises("row 0, .* is the only time stamp of series a, and no other series has two; 2 are needed"):
         series_from_long(long(*rows))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
+@pytest.mark.parametrize("start", ["2026-03-01", "2026-10-01"])
+def test_hours_with_a_zone_have_no_gap_where_the_clock_changes(zone, start):
+    times = pd.date_range(start, periods=24 * 45, freq="h", tz=zone)
+    series = series_from_wide(wide(times, y=np.arange(24.0 * 45)))
+    np.testing.assert_array_equal(series.values, [np.arange(24.0 * 45)])
+    assert series.time_zone == zone
+    np.testing.assert_array_equal(series.times(), times.tz_localize(None).to_numpy().astype("M8[us]"))
+
+
+def test_local_hours_without_a_zone_miss_one_in_spring_and_have_one_twice_in_autumn():
+    spring = pd.date_range("2026-03-28", periods=48, freq="h", tz="Europe/Berlin").tz_localize(None)
+    series = series_from_wide(wide(spring, y=np.arange(48.0)))
+    assert np.flatnonzero(np.isnan(series.values[0])).tolist() == [26]  # 2:00 on the 29th
+    autumn = pd.date_range("2026-10-24", periods=48, freq="h", tz="Europe/Berlin").tz_localize(None)
+    with raises("row 27, column time: 2026-10-25 02:00:00 is there a second time; .* aggregate='mean'"):
+        series_from_wide(wide(autumn, y=np.arange(48.0)))
+    joined = series_from_wide(wide(autumn, y=np.arange(48.0)), Layout(aggregate="mean"))
+    assert joined.values[0, 25:28].tolist() == [25.0, 26.5, 28.0]
 
 
 def test_rows_may_come_in_any_order(caplog):

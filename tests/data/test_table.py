@@ -112,3 +112,22 @@ def test_two_columns_of_one_name_are_an_error():
 
 def test_numbers_may_name_columns():
     assert Table(pd.DataFrame(np.zeros((1, 2)))).cells.columns == ["0", "1"]
+
+
+def test_names_in_several_levels_become_one():
+    names = pd.MultiIndex.from_tuples([("time", ""), ("cpu", "a"), ("cpu", "b")])
+    assert Table(pd.DataFrame([["2026-01-01", 1, 2]], columns=names)).cells.columns == [
+        "time",
+        "cpu, a",
+        "cpu, b",
+    ]
+
+
+def test_a_word_among_numbers_names_the_columns_of_numbers():
+    table = Table(pd.DataFrame({"sky": ["clear"], "wind": [2.5], "rain": ["0"], "price": ["1,5"]}))
+    with pytest.raises(
+        InputError, match=r"column sky: 'clear' is not a number; .* \(--columns 'wind,rain'\)"
+    ):
+        read_values(table, ["sky"])
+    with pytest.raises(InputError, match="column price: '1,5' is not a number; write it with a point"):
+        read_values(table, ["price"])

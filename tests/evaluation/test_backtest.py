@@ -1,6 +1,7 @@
 """Backtests: what is scored, beside what, and on which data."""
 
 import logging
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +12,12 @@ from toto.data.time_grid import fit_grid
 from toto.errors import InputError
 from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_scores import coverage, probability_integral_transform
-from toto.evaluation.backtest_windows import as_regular_series, natural_season
+from toto.evaluation.backtest_windows import as_regular_series
 from toto.evaluation.baselines import SeasonalNaive
 from toto.evaluation.evaluate import evaluate
 from toto.evaluation.forecaster import TotoUnderTest
 from toto.evaluation.record import Settings
+from toto.evaluation.season import natural_season
 from toto.evaluation.task import last_windows
 from toto.inference.forecast import Forecast
 
@@ -97,7 +99,10 @@ def test_independent_variates_do_not_see_each_other(tiny):
     both = run(tiny, data, independent=True)
     alone = run(tiny, data[1:], seed=0)
     assert both.labels == ["variate 0", "variate 1"]
-    assert both.measurement.settings.grouping == "univariate"
+    record = both.measurement
+    assert record.settings.grouping == "univariate"
+    assert (record.num_series, record.num_variates, record.num_windows) == (1, 2, 3)
+    assert "0 of 6 windows from shared passes" in str(both)
     # the first patch of a distribution holds no draws, whose numbers depend on the place of the window
     np.testing.assert_allclose(both.forecasts[3].quantiles[..., :8], alone.forecasts[0].quantiles[..., :8])
 
@@ -207,9 +212,19 @@ def test_constant_series_have_no_mase_and_are_counted(tiny, caplog):
         ({"windows": 0}, "windows must be a whole number of at least 1, got 0"),
         ({"step": 0}, "step must be a whole number of at least 1, got 0"),
         ({"season": 0}, "season must be a whole number of at least 1, got 0"),
-        ({"context": 0}, "context must be at least 1, got 0"),
-        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
+        ({"context": 0}, "context must be a whole number of at least 1, got 0"),
+        ({"horizon": 24.0}, r"horizon must be a whole number of at least 1, got 24\.0"),
+        ({"windows": "3"}, "windows must be a whole number of at least 1, got '3'"),
+        ({"step": 2.5}, r"step must be a whole number of at least 1, got 2\.5"),
+        ({"season": True}, "season must be a whole number of at least 1, got True"),
+        ({"num_samples": 0}, "num_samples must be a whole number of at least 1, got 0"),
+        ({"num_samples": None}, "num_samples must be a whole number of at least 1, got None"),
+        ({"seed": None}, r"seed must be a whole number from 0 to 2\^63 - 1, got None"),
+        ({"independent": "no"}, "independent must be True or False, got 'no'"),
         ({"metrics": ["mape"]}, "metrics must be among mase, crps, .*, got mape"),
+        ({"metrics": "mape"}, "metrics must be among mase, crps, .*, got mape"),
+        ({"metrics": []}, "metrics must be among mase, crps, .*, got none"),
+        ({"metrics": None}, "metrics must be a list of names, got None"),
         ({"quantiles_from": "x"}, "quantiles_from must be paths or distribution, got 'x'"),
         (
             {"horizon": 90},
@@ -222,9 +237,50 @@ def test_constant_series_have_no_mase_and_are_counted(tiny, caplog):
         ),
     ],
 )
-def test_bad_arguments_are_errors(tiny, options, message):
+def test_bad_arguments_are_errors_before_a_model_is_loaded(as_users_call, options, message):
     with pytest.raises(InputError, match=message):
-        run(tiny, waves(), **options)
+        run("no-such-model", waves(), **options)
+
+
+def test_a_model_that_is_none_is_an_error(as_users_call):
+    with pytest.raises(InputError, match="model must be a Toto or its backbone, got 3"):
+        run(3, waves())
+
+
+@pytest.mark.parametrize("data", [None, "data.csv", Path("data.csv"), {"cpu": [1, 2]}])
+def test_what_is_no_data_is_an_error_that_says_what_is(as_users_call, data):
+    message = (
+        "data must be a data frame, an array, or a list of arrays, got .*: read a file with pandas.read_csv"
+    )
+    with pytest.raises(InputError, match=message):
+        run("no-such-model", data)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (["a", "b"], "data: values must be an array of numbers"),
+        ([[1.0, 2.0], ["a"]], "data, series 1: values must be an array of numbers"),
+        (np.ones((2, 0)), r"data: values must be \[time\]"),
+        (3, "data: values must be "),
+    ],
+)
+def test_data_without_numbers_is_named(as_users_call, data, message):
+    with pytest.raises(InputError, match=message):
+        run("no-such-model", data)
+
+
+def test_an_array_that_may_be_turned_is_noted(tiny, caplog):
+    with caplog.at_level(logging.WARNING), pytest.raises(InputError, match="horizon must be shorter than"):
+        run(tiny, waves().T)
+    assert "data: 90 variates of 2 steps; if time comes first, pass data.T" in caplog.text
+
+
+def test_a_metric_may_be_named_alone_or_twice(tiny):
+    alone, twice = (run(tiny, waves(), metrics=metrics) for metrics in ("mase", ["mase", "mase"]))
+    assert twice.metrics == ("mase",)
+    pd.testing.assert_frame_equal(alone.to_frame(), twice.to_frame())
+    assert str(twice).count("MASE: absolute error") == 1
 
 
 def test_the_series_that_is_too_short_is_named(tiny):

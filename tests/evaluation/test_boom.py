@@ -12,24 +12,29 @@ from benchmark_files import seasonal
 from toto.errors import InputError, MissingExtraError
 from toto.evaluation.boom import aggregate, main, shifted_geometric_mean, summary
 from toto.evaluation.boom_tasks import boom_tasks, horizon_and_season, read_dataset
-from toto.evaluation.report import read_results
 
 arrow = pytest.importorskip("pyarrow")
 
 
-def save_dataset(folder, targets, frequency):
+def save_dataset(folder, targets, frequency, num_files=1):
     """A dataset as the package `datasets` saves it: a stream of record batches, and the state."""
     folder.mkdir(parents=True)
     rows = [
         {"start": "2024-05-01 00:00:00", "item_id": f"{place}", "freq": frequency, "target": target.tolist()}
         for place, target in enumerate(targets)
     ]
-    table = arrow.Table.from_pylist(rows)
-    path = str(folder / "data-00000-of-00001.arrow")
-    with arrow.OSFile(path, "wb") as file, arrow.ipc.new_stream(file, table.schema) as stream:
-        stream.write_table(table)
-    state = {"_data_files": [{"filename": "data-00000-of-00001.arrow"}], "_split": None}
+    names = [f"data-{place:05d}-of-{num_files:05d}.arrow" for place in range(num_files)]
+    for place, name in enumerate(names):
+        table = arrow.Table.from_pylist(rows[place::num_files])
+        with arrow.OSFile(str(folder / name), "wb") as file, arrow.ipc.new_stream(file, table.schema) as out:
+            out.write_table(table)
+    state = {"_data_files": [{"filename": name} for name in names], "_split": None}
     (folder / "state.json").write_text(json.dumps(state))
+
+
+def read_folder(folder):
+    """What is read of the files of a dataset."""
+    return read_dataset(sorted(folder.glob("*.arrow")))
 
 
 @pytest.fixture
@@ -45,19 +50,27 @@ def boom_folder(tmp_path):
 
 
 def test_a_dataset_is_read_as_it_was_saved(boom_folder):
-    series, frequency = read_dataset(boom_folder / "ds-1-H")
+    series, frequency = read_folder(boom_folder / "ds-1-H")
     assert frequency == "H"
     expected = seasonal(3, 900, 24)
     expected[1, 100:120] = np.nan
     np.testing.assert_array_equal(series[0], expected)
-    assert read_dataset(boom_folder / "ds-20-5T")[0][0].shape == (1, 700)
+    assert read_folder(boom_folder / "ds-20-5T")[0][0].shape == (1, 700)
+
+
+def test_the_series_of_several_files_follow_each_other(tmp_path):
+    targets = [np.full(3 + place, float(place)) for place in range(3)]
+    save_dataset(tmp_path / "ds-2-T", targets, "T", num_files=3)
+    series, frequency = read_folder(tmp_path / "ds-2-T")
+    assert [values.tolist() for values in series] == [[[0.0] * 3], [[1.0] * 4], [[2.0] * 5]]
+    assert frequency == "T"
 
 
 def test_a_folder_that_datasets_itself_saved_is_read(tmp_path):
     datasets = pytest.importorskip("datasets")
     rows = [{"target": seasonal(2, 50, 7).tolist(), "freq": "T"}]
     datasets.Dataset.from_list(rows).save_to_disk(str(tmp_path / "ds-9-T"))
-    series, frequency = read_dataset(tmp_path / "ds-9-T")
+    series, frequency = read_folder(tmp_path / "ds-9-T")
     np.testing.assert_allclose(series[0], seasonal(2, 50, 7))
     assert frequency == "T"
 
@@ -76,6 +89,32 @@ def test_long_series_have_all_terms(tmp_path):
     tasks = {task.name: task.horizon for task in boom_tasks(tmp_path)}
     assert tasks == {"ds-5-10S/short": 60, "ds-5-10S/medium": 600}
     assert [task.name for task in boom_tasks(tmp_path, terms=["medium"])] == ["ds-5-10S/medium"]
+
+
+def test_the_list_of_the_benchmark_says_which_terms_there_are(boom_folder, tmp_path):
+    save_dataset(boom_folder / "ds-5-10S", [seasonal(2, 1100, 60)], "10S")
+    terms = {"ds-1-H": "short", "ds-5-10S": "long", "ds-3-D": "short"}
+    entries = {name: {"frequency": name.split("-")[2], "term": term} for name, term in terms.items()}
+    listed = tmp_path / "properties.json"
+    listed.write_text(json.dumps(entries))
+    names = [task.name for task in boom_tasks(boom_folder, properties=listed)]
+    assert names == ["ds-1-H/short", "ds-5-10S/short", "ds-5-10S/medium", "ds-5-10S/long", "ds-3-D/short"]
+    some = boom_tasks(boom_folder, ["ds-5-10S", "ds-5-10S"], ["long"], listed)
+    assert [task.name for task in some] == ["ds-5-10S/long"]
+    with pytest.raises(InputError, match=r"datasets must be in .*properties\.json, got ds-20-5T"):
+        boom_tasks(boom_folder, ["ds-20-5T"], properties=listed)
+    listed.write_text(json.dumps(entries | {f"ds-{place}-T": {"term": "short"} for place in range(50, 57)}))
+    with pytest.raises(InputError, match="got ds-50-T, ds-51-T, ds-52-T, ds-53-T, ds-54-T and 2 more"):
+        boom_tasks(boom_folder, properties=listed)
+
+
+@pytest.mark.parametrize("text", ["[1", "[1]", '{"ds-1-H": {}}', '{"ds-1-H": 3}'])
+def test_a_list_that_is_none_is_an_error(boom_folder, tmp_path, text):
+    (tmp_path / "list.json").write_text(text)
+    with pytest.raises(InputError, match=r"list\.json: not the list of BOOM, a term for each dataset"):
+        boom_tasks(boom_folder, properties=tmp_path / "list.json")
+    with pytest.raises(InputError, match=r"absent\.json: not the list of BOOM"):
+        boom_tasks(boom_folder, properties=tmp_path / "absent.json")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +175,14 @@ def test_the_command_prints_scores_and_means_and_writes_them(boom_folder, make_t
     assert lines[4].split()[3:5] == ["nan", "-"]
     assert lines[6].startswith("2 tasks, relative to the baseline: MASE ")
     assert lines[7].startswith("1 tasks without variation, not scaled: MAE ")
-    assert len(read_results(tmp_path / "out.json")) == 6
+    results = json.loads((tmp_path / "out.json").read_text())
+    assert len(results) == 6
+    assert results[4]["scores"]["mase"] is None
+
+
+def test_terms_that_no_series_is_long_enough_for_are_an_error(boom_folder, capsys):
+    assert main(["--data", str(boom_folder), "--model", "repeat-last", "--terms", "medium", "long"]) == 2
+    assert "error: terms: no series is long enough for medium, long" in capsys.readouterr().err
 
 
 def test_the_baseline_relative_to_itself_is_one(boom_folder, capsys):
@@ -153,7 +199,8 @@ def test_the_baseline_relative_to_itself_is_one(boom_folder, capsys):
             r"error: datasets must be folders in .*boom with .*, got ds-7-T",
         ),
         (["--data", "nowhere"], "error: nowhere: there is no dataset of BOOM, a folder with state.json"),
-        (["--out", "out.txt"], r"error: out must end in \.json or \.csv"),
+        (["--device", "toaster"], "error: --device must be a device such as"),
+        (["--out", "out.txt"], r"error: out\.txt: the name must end in \.json, \.csv"),
     ],
 )
 def test_bad_options_are_one_line_and_exit_status_2(boom_folder, options, message, capsys):
@@ -163,18 +210,40 @@ def test_bad_options_are_one_line_and_exit_status_2(boom_folder, options, messag
 
 def test_a_damaged_dataset_is_an_error(boom_folder):
     (boom_folder / "ds-1-H" / "data-00000-of-00001.arrow").write_bytes(b"no arrow")
-    with pytest.raises(InputError, match="ds-1-H: not a dataset as BOOM has it"):
+    with pytest.raises(InputError, match=r"data-00000-of-00001\.arrow: not a file of BOOM"):
         next(boom_tasks(boom_folder))
-    (boom_folder / "ds-20-5T" / "state.json").write_text("{}")
-    with pytest.raises(InputError, match="ds-20-5T: not a dataset as BOOM has it: '_data_files'"):
-        next(boom_tasks(boom_folder, ["ds-20-5T"]))
+    save_dataset(boom_folder / "ds-8-H", [np.ones(9)], "H")
+    table = arrow.table({"target": [["a", "b"]], "freq": ["H"]})
+    path = str(boom_folder / "ds-8-H" / "data-00000-of-00001.arrow")
+    with arrow.OSFile(path, "wb") as file, arrow.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table)
+    with pytest.raises(
+        InputError, match=r"data-00000-of-00001\.arrow: not a file of BOOM: could not convert"
+    ):
+        next(boom_tasks(boom_folder, ["ds-8-H"]))
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ("{}", r"ds-20-5T: not a dataset as BOOM has it: KeyError\('_data_files'\)"),
+        (
+            '{"_data_files": [{"filename": "gone.arrow"}]}',
+            "not a dataset as BOOM has it: no file .*gone.arrow",
+        ),
+        ('{"_data_files": []}', "not a dataset as BOOM has it: no file"),
+    ],
+)
+def test_missing_files_are_an_error_before_anything_is_read(boom_folder, state, message):
+    (boom_folder / "ds-20-5T" / "state.json").write_text(state)
+    with pytest.raises(InputError, match=message):
+        boom_tasks(boom_folder)
 
 
 def test_a_dataset_without_series_is_an_error(tmp_path):
-    (tmp_path / "ds-0-T").mkdir()
-    (tmp_path / "ds-0-T" / "state.json").write_text('{"_data_files": []}')
-    with pytest.raises(InputError, match="ds-0-T: there is no series in its files"):
-        read_dataset(tmp_path / "ds-0-T")
+    save_dataset(tmp_path / "ds-0-T", [], "T")
+    with pytest.raises(InputError, match=r"data-00000-of-00001\.arrow: not a file of BOOM"):
+        next(boom_tasks(tmp_path))
 
 
 @pytest.mark.parametrize("frequency", ["5X", "", "Q"])
@@ -188,4 +257,4 @@ def test_an_interval_without_a_horizon_is_an_error(frequency):
 def test_without_pyarrow_the_message_says_what_to_install(boom_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"reading BOOM needs pyarrow: pip install .*\[pandas\]"):
-        read_dataset(boom_folder / "ds-1-H")
+        boom_tasks(boom_folder)

@@ -10,7 +10,7 @@ from toto import MaskedTimeseries, TotoForecaster
 from toto.errors import InputError
 from toto.evaluation import evaluate as evaluator
 from toto.evaluation.baselines import SeasonalNaive
-from toto.evaluation.evaluate import Result, evaluate
+from toto.evaluation.evaluate import evaluate
 from toto.evaluation.forecaster import Target, TotoUnderTest
 from toto.evaluation.record import Settings
 from toto.evaluation.task import last_windows
@@ -42,9 +42,12 @@ def test_the_result_says_what_was_measured(task, tiny):
     assert result.seconds > 0
 
 
-def test_a_result_survives_json(task):
+def test_a_result_is_plain_values_by_name(task):
     result = evaluate(task, NAIVE)
-    assert Result.from_dict(json.loads(json.dumps(result.to_dict()))) == result
+    values = json.loads(json.dumps(result.to_dict()))
+    assert values["scores"] == result.scores
+    assert values["num_forecasts"] == 8
+    assert values["measurement"]["settings"]["model"] == "seasonal-naive"
 
 
 @pytest.mark.parametrize("grouping", ["multivariate", "univariate"])
@@ -106,6 +109,16 @@ def test_histories_that_never_change_are_reported_once(caplog):
     assert record.getMessage() == (
         "flat: MASE leaves out 2 of 4 forecasts, whose history never changes from season to season"
     )
+
+
+def test_a_metric_may_be_named_alone_or_twice(task):
+    assert evaluate(task, NAIVE, "mae").scores == evaluate(task, NAIVE, ["mae", "mae"]).scores
+
+
+@pytest.mark.parametrize("forecaster", ["toto-nano", None, Settings("toto-nano")])
+def test_a_name_is_no_forecaster(as_users_call, task, forecaster):
+    with pytest.raises(InputError, match=r"forecaster must have settings and quantiles\(\.\.\.\), got "):
+        evaluate(task, forecaster)
 
 
 def test_an_unknown_metric_is_an_error_before_anything_is_forecast(task):

@@ -1,6 +1,7 @@
 """One number, tables and files of results."""
 
 import csv
+import json
 import sys
 
 import numpy as np
@@ -11,14 +12,7 @@ from toto.evaluation.baselines import SeasonalNaive
 from toto.evaluation.evaluate import evaluate
 from toto.evaluation.published import published_scores
 from toto.evaluation.record import Settings
-from toto.evaluation.report import (
-    TextTable,
-    check_output,
-    geometric_mean_relative,
-    progress_bar,
-    read_results,
-    write_results,
-)
+from toto.evaluation.report import ResultsFile, TextTable, geometric_mean_relative, progress_bar
 from toto.evaluation.task import last_windows
 
 
@@ -58,21 +52,58 @@ def test_scores_that_have_no_geometric_mean_are_errors():
             geometric_mean_relative(scores, {"a": 1.0})
 
 
-def test_results_are_written_and_read(tmp_path, result):
-    write_results([result, result], tmp_path / "out.json")
-    assert read_results(tmp_path / "out.json") == [result, result]
-    write_results([result], tmp_path / "out.csv")
-    with (tmp_path / "out.csv").open(newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert row["task"] == "t"
-    assert row["model"] == "seasonal-naive"
-    assert float(row["mase"]) == result.scores["mase"]
+def test_a_json_file_is_a_whole_list_after_every_result(tmp_path, result):
+    out = ResultsFile(tmp_path / "out.json")
+    for number in (1, 2, 3):
+        out.add(result)
+        assert json.loads((tmp_path / "out.json").read_text()) == [result.to_dict()] * number
 
 
-@pytest.mark.parametrize("name", ["out.txt", "absent/out.json"])
-def test_an_output_that_cannot_be_written_is_an_error(tmp_path, name):
-    with pytest.raises(InputError, match=r"out must end in \.json or \.csv in a folder that exists"):
-        check_output(tmp_path / name)
+def test_a_csv_file_has_a_line_for_every_result(tmp_path, result):
+    (tmp_path / "out.csv").write_text("what was there before\n" * 99)
+    out = ResultsFile(tmp_path / "out.csv")
+    for number in (1, 2):
+        out.add(result)
+        with (tmp_path / "out.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        assert len(rows) == number
+    assert rows[0] == rows[1]
+    assert (rows[0]["task"], rows[0]["model"]) == ("t", "seasonal-naive")
+    assert float(rows[0]["mase"]) == result.scores["mase"]
+
+
+def test_a_score_that_is_not_defined_is_null(tmp_path, result):
+    flat = evaluate(last_windows("flat", [np.ones((1, 20))], 5, 2), SeasonalNaive(Settings("seasonal-naive")))
+    ResultsFile(tmp_path / "out.json").add(flat)
+    (found,) = json.loads((tmp_path / "out.json").read_text(), parse_constant=pytest.fail)
+    assert found["scores"]["mase"] is None
+
+
+def test_without_a_path_nothing_is_written(tmp_path, monkeypatch, result):
+    monkeypatch.chdir(tmp_path)
+    ResultsFile(None).add(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("out.txt", r"the name must end in \.json, \.csv to tell the format"),
+        ("absent/out.json", "there is no folder .*absent; create it first"),
+        ("folder.json", "is a folder, not a file; name a file"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_an_error_at_once(tmp_path, name, message):
+    (tmp_path / "folder.json").mkdir()
+    with pytest.raises(InputError, match=message):
+        ResultsFile(tmp_path / name)
+
+
+def test_an_output_that_can_no_longer_be_written_is_an_error(tmp_path, result):
+    out = ResultsFile(tmp_path / "out.json")
+    (tmp_path / "out.json").unlink()
+    with pytest.raises(InputError, match=r"out\.json: cannot be written there"):
+        out.add(result)
 
 
 def test_a_table_lines_up(capsys):

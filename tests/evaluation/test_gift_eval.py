@@ -15,7 +15,6 @@ from toto.evaluation.gift_eval import main
 from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, local_tasks, official_tasks
 from toto.evaluation.published import published_scores
 from toto.evaluation.record import Settings
-from toto.evaluation.report import read_results
 
 NAIVE = SeasonalNaive(Settings("seasonal-naive"))
 
@@ -74,7 +73,7 @@ def test_an_unknown_split_is_an_error(tmp_path):
 def test_m4_files_that_differ_are_an_error(gift_eval_folder):
     (gift_eval_folder / "m4" / "Test" / "Hourly-test.csv").write_text('"V1"\n"H9","1"\n')
     with pytest.raises(InputError, match="the training and the test file name different series"):
-        list(local_tasks(gift_eval_folder, ["m4_hourly/H/short"]))
+        local_tasks(gift_eval_folder, ["m4_hourly/H/short"])
 
 
 @pytest.mark.parametrize(("names", "got"), [(["ett1/W/short", "ett1/H/long"], "ett1/W/short"), ([], "none")])
@@ -85,14 +84,14 @@ def test_an_unknown_task_is_an_error(tmp_path, names, got):
 
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(InputError, match=r"there is no file .*ETTm1\.csv"):
-        next(local_tasks(tmp_path))
+        local_tasks(tmp_path)
 
 
 def test_data_shorter_than_the_horizon_is_an_error(gift_eval_folder):
     births = gift_eval_folder / "monash_small" / "us_births_dataset" / "us_births_dataset.tsf"
     births.write_text("@data\nT1:x:" + ",".join(["1"] * 20) + "\n")
     with pytest.raises(InputError, match=r"series 0 has 20 steps; .* of horizon 30 need at least 31"):
-        list(local_tasks(gift_eval_folder, ["us_births/D/short"]))
+        local_tasks(gift_eval_folder, ["us_births/D/short"])
 
 
 class OfficialDataset:
@@ -125,7 +124,7 @@ def test_official_tasks_come_from_the_loader():
 @pytest.mark.usefixtures("gift_eval_package")
 def test_an_official_dataset_that_is_not_there_is_an_error():
     with pytest.raises(InputError, match="other/H/short: gift_eval cannot read dataset 'other/H'"):
-        next(official_tasks(["other/H/short"]))
+        official_tasks(["wide/H/short", "other/H/short"])
 
 
 @pytest.mark.parametrize(("names", "got"), [(["ett1/H/x"], "ett1/H/x"), (["m4"], "m4"), ([], "none")])
@@ -154,11 +153,40 @@ def test_the_command_prints_scores_beside_published_ones_and_writes_them(
     assert shown[4].startswith("mean of 2, relative")
     assert "1.000/1.0000" in shown[4]  # the baseline relative to itself
     assert "context 64, 4 samples, seed 0" in shown[-1]
-    results = read_results(tmp_path / "out.json")
-    assert [result.measurement.task for result in results] == tasks * 2
-    assert {result.measurement.settings.grouping for result in results} == {"univariate"}
-    assert results[2].measurement.settings.model == "seasonal-naive"
-    assert json.loads((tmp_path / "out.json").read_text())[0]["scores"]["mase"] > 0
+    results = json.loads((tmp_path / "out.json").read_text())
+    records = [result["measurement"] for result in results]
+    assert [record["task"] for record in records] == [tasks[0], tasks[0], tasks[1], tasks[1]]
+    assert {record["settings"]["grouping"] for record in records} == {"univariate"}
+    assert records[1]["settings"]["model"] == "seasonal-naive"
+    assert all(result["scores"]["mase"] > 0 for result in results)
+
+
+def test_results_are_kept_when_a_later_task_fails(gift_eval_folder, tmp_path, monkeypatch):
+    done = []
+
+    def evaluate_twice(task, *options, **more):
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(task.name)
+        return evaluate(task, *options, **more)
+
+    monkeypatch.setattr("toto.evaluation.gift_eval.evaluate", evaluate_twice)
+    options = ["--data", str(gift_eval_folder), "--model", "repeat-last", "--out", str(tmp_path / "out.json")]
+    with pytest.raises(KeyboardInterrupt):
+        main(options)
+    assert len(json.loads((tmp_path / "out.json").read_text())) == 2
+
+
+def test_the_columns_line_up_behind_the_long_names_of_the_validation(gift_eval_folder, capsys):
+    options = ["--data", str(gift_eval_folder), "--split", "validation", "--model", "repeat-last"]
+    assert main([*options, "--tasks", "bizitobs_l2c/5T/short", "ett1/H/short", "ett1/H/short"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("  ")[0] for line in lines[2:4]] == [
+        "bizitobs_l2c/5T/short (validation)",
+        "ett1/H/short (validation)",
+    ]
+    end = lines[0].index("s/100") + len("s/100")
+    assert all(line[end - 1].isdigit() and line[end] == " " for line in lines[2:4])
 
 
 def test_a_baseline_is_a_model_too(gift_eval_folder, capsys):
@@ -174,10 +202,18 @@ def test_a_baseline_is_a_model_too(gift_eval_folder, capsys):
     [
         (["--tasks", "ett1"], "error: tasks must be among"),
         (["--model", "no-such-model"], "error: no checkpoint at 'no-such-model'"),
-        (["--samples", "0"], "error: num_samples must be at least 1, got 0"),
-        (["--out", "out.txt"], r"error: out must end in \.json or \.csv"),
+        (["--baseline", "no-such-model"], "error: no checkpoint at 'no-such-model'"),
+        (["--data", "nowhere"], r"error: there is no file nowhere.lsf.ETTm1\.csv"),
+        (["--samples", "0"], "error: num_samples must be a whole number of at least 1, got 0"),
+        (["--seed", "-1"], r"error: seed must be a whole number from 0 to 2\^63 - 1, got -1"),
+        (["--device", "toaster"], "error: --device must be a device such as"),
+        (["--device", "cuda:99"], "error: --device: cuda:99 is not available here"),
+        (["--out", "out.txt"], r"error: out\.txt: the name must end in \.json, \.csv"),
+        (["--out", "absent/out.csv"], "error: absent.out.csv: there is no folder absent"),
+        (["--split", "validation", "--official"], "error: split must be test with official, got validation"),
     ],
 )
-def test_bad_options_are_one_line_and_exit_status_2(tmp_path, options, message, capsys):
-    assert main(["--data", str(tmp_path), *options]) == 2
+def test_bad_options_are_one_line_and_exit_status_2(gift_eval_folder, options, message, capsys):
+    source = [] if "--official" in options else ["--data", str(gift_eval_folder)]
+    assert main([*source, *options]) == 2
     assert re.match(message, capsys.readouterr().err)

@@ -1,6 +1,7 @@
 """Long-horizon benchmarks: parts, scaling, horizons in one pass, and the command."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -32,23 +33,15 @@ def folder(tmp_path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("model", ["repeat-last", "seasonal-naive"])
-def test_baselines_score_as_known_on_etth1(shared_data, model):
-    results = evaluate_horizons(
-        lsf_tasks(shared_data / "data" / "lsf", "ETTh1"), make_forecaster(Settings(model, 2048))
-    )
-    found = [tuple(result.scores[metric] for metric in METRICS) for result in results]
-    np.testing.assert_allclose(found, PUBLISHED["ETTh1", model], atol=5.1e-4)
+known_tasks = cache(lsf_tasks)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("model", ["repeat-last", "seasonal-naive"])
-def test_baselines_score_as_known_on_ettm1(shared_data, model):
-    results = evaluate_horizons(
-        lsf_tasks(shared_data / "data" / "lsf", "ETTm1"), make_forecaster(Settings(model, 2048))
-    )
+@pytest.mark.parametrize(("dataset", "model"), PUBLISHED)
+def test_baselines_score_as_known_on_every_window(as_users_call, shared_data, dataset, model):
+    tasks = known_tasks(shared_data / "data" / "lsf", dataset)
+    results = evaluate_horizons(tasks, make_forecaster(Settings(model, 2048)))
     found = [tuple(result.scores[metric] for metric in METRICS) for result in results]
-    np.testing.assert_allclose(found, PUBLISHED["ETTm1", model], atol=5.1e-4)
+    np.testing.assert_allclose(found, PUBLISHED[dataset, model], atol=5.1e-4)
 
 
 def test_the_test_part_is_scaled_by_the_training_part_and_windows_end_within_it(folder):
@@ -73,9 +66,32 @@ def test_a_constant_variate_stays_finite(tmp_path):
     np.testing.assert_array_equal(task.series[0], 0)
 
 
+def test_datasets_without_parts_or_values_to_scale_by_are_errors(tmp_path):
+    write_wide(tmp_path / "weather.csv", ("a", "b"), seasonal(2, 9, 4))
+    with pytest.raises(InputError, match=r"weather\.csv: 9 steps, but three parts need at least 10"):
+        lsf_tasks(tmp_path, "weather", [1])
+    values = seasonal(2, 40, 4)
+    values[1, :28] = np.nan
+    write_wide(tmp_path / "weather.csv", ("a", "b"), values)
+    with pytest.raises(InputError, match=r"'b' has no value in the 28 steps of the training part"):
+        lsf_tasks(tmp_path, "weather", [1])
+
+
+def test_a_window_without_values_has_no_scores(tmp_path):
+    values = seasonal(1, 40, 4)
+    values[0, 32:] = np.nan
+    write_wide(tmp_path / "weather.csv", ("a",), values)
+    (result,) = evaluate_horizons(
+        lsf_tasks(tmp_path, "weather", [4]), make_forecaster(Settings("repeat-last"))
+    )
+    assert np.isnan([result.scores["mse"], result.scores["mae"]]).all()
+
+
 def test_one_pass_scores_every_horizon_as_a_pass_of_its_own(folder, tiny):
     """With baselines; and the shorter forecasts of a model are the first steps of the longer ones."""
-    tasks = lsf_tasks(folder, "weather", [10, 30, 20], stride=4)
+    tasks = lsf_tasks(folder, "weather", [10, 30, 20, 10], stride=4)
+    assert [task.horizon for task in tasks] == [10, 30, 20]
+    tasks[0].series[0][1, 345:350] = np.nan  # of all tasks
     naive = make_forecaster(Settings("seasonal-naive"))
     for result, task in zip(evaluate_horizons(tasks, naive), tasks, strict=True):
         alone = evaluate(task, naive, METRICS)
@@ -102,7 +118,7 @@ def test_progress_counts_the_windows_of_the_shortest_horizon(folder):
         ({"horizons": [81]}, "horizons must be 1 to 80 steps, the test part of weather, got 81"),
         ({"horizons": [0]}, "horizons must be 1 to 80 steps, the test part of weather, got 0"),
         ({"horizons": []}, "horizons must hold at least one number of steps, got none"),
-        ({"stride": 0}, "stride must be at least 1 step, got 0"),
+        ({"stride": 0}, "stride must be a whole number of at least 1, got 0"),
     ],
 )
 def test_bad_input_is_an_error(folder, arguments, message):
@@ -120,9 +136,28 @@ def test_the_command_prints_a_row_for_each_horizon_and_the_mean(folder, tmp_path
     assert (tmp_path / "out.csv").read_text().count("\n") == 3
 
 
-def test_a_bad_dataset_is_one_line_and_exit_status_2(folder, capsys):
-    assert main(["--data", str(folder), "--datasets", "traffic"]) == 2
-    assert re.match("error: datasets must be among ETTh1, .*, got traffic", capsys.readouterr().err)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--datasets", "weather", "traffic"], "error: datasets must be among ETTh1, .*, got traffic"),
+        (["--datasets", "weather", "electricity"], r"error: there is no file .*electricity\.csv"),
+        (["--horizons", "96"], "error: horizons must be 1 to 80 steps"),
+        (["--device", "cuda:99"], "error: --device: cuda:99 is not available here"),
+        (["--out", "absent/out.json"], "error: absent.out.json: there is no folder absent"),
+        (["--context", "0"], "error: context must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_what_is_wrong_is_one_line_before_a_model_is_loaded(folder, options, message, capsys, monkeypatch):
+    monkeypatch.setattr("toto.evaluation.lsf.make_forecaster", pytest.fail)
+    usual = ["--data", str(folder), "--datasets", "weather", "--horizons", "10"]
+    assert main([*usual, *options]) == 2
+    assert re.match(message, capsys.readouterr().err)
+
+
+def test_the_help_tells_the_context_of_the_protocol(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "(default: 2048)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_every_dataset_has_a_season():

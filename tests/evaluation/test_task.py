@@ -85,8 +85,27 @@ def test_no_series_and_no_windows_are_errors():
         Task("t", [steps(10)], [range(0)], 4, 1, "none")
 
 
+def test_every_variate_can_be_a_series_of_its_own():
+    task = Task("t", [steps(20, 2), steps(9)], [range(10, 14, 3), range(4, 5)], 3, 1, "some")
+    alone = task.by_variate()
+    assert [values.shape for values in alone.series] == [(1, 20), (1, 20), (1, 9)]
+    assert alone.origins == [range(10, 14, 3), range(10, 14, 3), range(4, 5)]
+    assert (alone.num_forecasts, alone.num_variates) == (task.num_forecasts, task.num_variates)
+
+
+@pytest.mark.parametrize("series", [[np.arange(9.0)], [[1.0, 2.0, 3.0]], np.ones((2, 9))])
+def test_series_must_be_arrays_of_two_axes(as_users_call, series):
+    with pytest.raises(InputError, match=r"t: series must be a list of arrays \[variates, time\], got \("):
+        last_windows("t", series, 2, 1)
+
+
+def test_counts_must_be_whole_numbers(as_users_call):
+    with pytest.raises(InputError, match=r"t: horizon must be a whole number of at least 1, got 2\.0"):
+        last_windows("t", [steps(20)], 2.0, 1)
+
+
 @pytest.mark.parametrize("counts", [{"horizon": 0}, {"seasonality": 0}, {"num_windows": 0}])
 def test_counts_below_one_are_errors(counts):
     (name,) = counts
-    with pytest.raises(InputError, match=f"t: {name} must be at least 1, got 0"):
+    with pytest.raises(InputError, match=f"t: {name} must be a whole number of at least 1, got 0"):
         last_windows("t", [steps(20)], **{"horizon": 2, "seasonality": 1, "num_windows": 1} | counts)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toto import MaskedTimeseries, TotoForecaster
-from toto.inference import memory
+from toto.inference import budget
 
 NUM_SERIES = 7
 
@@ -61,7 +61,7 @@ def test_a_batch_is_forecast_in_parts_and_gives_the_same(tiny, monkeypatch, opti
     assert seen == [NUM_SERIES]
     for tokens_at_once in (30, 1):
         seen.clear()
-        monkeypatch.setattr(memory, "TOKENS_AT_ONCE", tokens_at_once)
+        monkeypatch.setattr(budget, "TOKENS_AT_ONCE", tokens_at_once)
         assert_equal(TotoForecaster(tiny).forecast(batch(), **options), expected)
         assert sum(seen) == NUM_SERIES
         assert len(seen) > 1
@@ -107,7 +107,7 @@ def test_the_error_of_a_single_series_escapes_as_it_is(tiny):
 def test_values_that_are_replaced_are_counted_once_for_all_parts(
     tiny, monkeypatch, caplog, as_list, num_samples, counts
 ):
-    monkeypatch.setattr(memory, "TOKENS_AT_ONCE", 1)
+    monkeypatch.setattr(budget, "TOKENS_AT_ONCE", 1)
     with torch.no_grad():
         tiny.model.unembed.weight[:32] = float("nan")  # the first step of every patch
     inputs = batch()

@@ -88,20 +88,24 @@ def test_covariates_of_a_list_are_given_for_each_series(forecaster):
 @pytest.mark.parametrize(
     ("inputs", "future", "message"),
     [
-        (np.zeros(5), None, "inputs must be a MaskedTimeseries, or a list of series, got ndarray"),
+        (np.zeros(5), None, "inputs must be a MaskedTimeseries of tensors, got ndarray .* or pass a list of"),
         ([[[1.0]], "x"], None, r"inputs\[1\]: values must be"),
-        ([np.zeros((2, 1, 5))], None, r"inputs\[0\] must be one series, .* got a batch of 2"),
+        (
+            [np.zeros((2, 1, 5))],
+            None,
+            r"inputs\[0\]: an entry of a list must be one series, .* got a batch of 2",
+        ),
         ([[1.0, 2.0]], [None, None], "future_exogenous_variables must be a list of 1 entries, .* got 2"),
         ([[1.0, 2.0]], [[3.0]], r"inputs\[0\]: future_exogenous_variables needs inputs with num_exogenous"),
         (
             MaskedTimeseries.from_array(walks(2, 9), num_exogenous_variables=2),
             walks(2, 8),
-            "got 2 of 2 variates",
+            "num_exogenous_variables must leave at least one of 2 variates to forecast, got 2",
         ),
         (
             MaskedTimeseries.from_array(walks(2, 9), num_exogenous_variables=1),
             walks(2, 8),
-            r"must be \[batch, covariates, steps\] = \(1, 1, 8\), or fewer steps, got \(1, 2, 8\)",
+            r"must be \[batch, covariates, steps\] = \(1, 1, steps\), or fewer where .* got \(1, 2, 8\)",
         ),
         (
             MaskedTimeseries.from_array(walks(2, 9), num_exogenous_variables=1),
@@ -111,7 +115,7 @@ def test_covariates_of_a_list_are_given_for_each_series(forecaster):
         (
             MaskedTimeseries.from_array(walks(2, 9))._replace(padding_mask=torch.ones(2, 8)),
             None,
-            r"padding_mask alike, got \(1, 2, 9\) and \(1, 2, 8\)",
+            r"padding_mask must have the shape of series \(1, 2, 9\), got \(1, 2, 8\)",
         ),
         (
             MaskedTimeseries.from_array(walks(2, 9))._replace(id_mask=torch.arange(9).expand(2, 9)),

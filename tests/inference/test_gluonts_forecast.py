@@ -112,6 +112,21 @@ def test_one_variate_and_an_aggregate_are_forecasts_of_the_same_kind():
         np.testing.assert_array_equal(flat.samples, second.samples)
 
 
+@pytest.mark.parametrize("level", [1.5, -0.1, "p120", "x", None, [0.5], float("nan")])
+def test_what_is_no_level_is_an_error_with_and_without_samples(as_users_call, level):
+    for forecast in (some_forecast(), Forecast(torch.zeros(1, 2, 5))):
+        with pytest.raises(
+            InputError, match=r'q must be a level from 0 to 1, as a number or like "0.9" or "p90"'
+        ):
+            TotoSampleForecast.from_forecast(forecast, START).quantile(level)
+
+
+def test_the_lowest_and_the_highest_level_may_be_whole_numbers():
+    found = TotoSampleForecast.from_forecast(some_forecast(), START)
+    np.testing.assert_array_equal(found.quantile(0), found.samples.min(0))
+    np.testing.assert_array_equal(found.quantile(1), found.samples.max(0))
+
+
 def test_a_batch_is_refused_with_a_way_out():
     batch = Forecast(torch.zeros(2, 1, 5))
     with pytest.raises(InputError, match=r"must be of one series, got a batch of 2: .*forecast.each"):

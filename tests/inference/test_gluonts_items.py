@@ -40,6 +40,12 @@ def test_the_end_of_a_target_is_kept_with_what_is_missing():
     assert (item.series_id, item.item_id, item.univariate) == (9, "5", False)
 
 
+def test_none_is_missing_as_nan_is():
+    item = read_item({"target": [1, None, 3, np.nan], "start": START}, 0, 10)
+    assert item.series.padding_mask.tolist() == [[True, False, True, False]]
+    assert item.series.series[0, [0, 2]].tolist() == [1, 3]
+
+
 def test_a_target_without_a_variate_axis_is_one_variate():
     item = read_item(entry(4), 0, 10)
     assert item.series.series.shape == (1, 4)
@@ -79,10 +85,22 @@ def test_variates_without_values_are_counted_once(caplog):
         (entry(3, start=Timestamp(2024, 1, 1)), "dataset[1]: start must be a pandas.Period, got Timestamp"),
         (
             entry(2, 3, 4, item_id="a"),
-            "dataset[1] (item_id 'a'): target must be [time] or [variates, time], got the shape (2, 3, 4)",
+            "dataset[1] (item_id 'a'): target must be numbers, [time] or [variates, time], with at least one "
+            "step, got float32 of shape (2, 3, 4)",
         ),
-        (entry(0), "dataset[1]: values must be [time], [variates, time]"),
-        ({"target": ["x"], "start": START}, "dataset[1]: values must be an array of numbers"),
+        (entry(0), "at least one step, got float32 of shape (0,)"),
+        (entry(0, 5), "at least one step, got float32 of shape (0, 5)"),
+        ({"target": ["x"], "start": START}, "dataset[1]: target must be numbers, [time] or [variates, time]"),
+        (
+            {"target": [None, "x"], "start": START},
+            "target must be numbers, [time] or [variates, time], got [No",
+        ),
+        (
+            {"target": [[1.0], [1.0, 2.0]], "start": START},
+            "dataset[1]: target must be numbers, [time] or [va",
+        ),
+        ({"target": None, "start": START}, "dataset[1]: target must be numbers, [time] or [variates, time]"),
+        ({"target": [1j], "start": START}, "dataset[1]: target must be numbers, [time] or [variates, time]"),
     ],
 )
 def test_an_entry_that_breaks_a_rule_is_named(bad, message):

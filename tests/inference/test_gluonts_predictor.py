@@ -17,7 +17,7 @@ from gluonts.ev.metrics import MSE, MeanWeightedSumQuantileLoss
 from gluonts.evaluation import make_evaluation_predictions
 from gluonts.model import evaluate_forecasts, evaluate_model
 from gluonts.model.predictor import Predictor
-from pandas import Period
+from pandas import DataFrame, Period
 
 from toto.inference.gluonts_predictor import (
     Multivariate,
@@ -279,9 +279,12 @@ def test_files_that_hold_no_predictor_say_so(tiny, tmp_path):
         ({"num_samples": 0}, "num_samples must be a whole number of at least 1, got 0"),
         ({"prediction_length": 0}, "prediction_length must be a whole number of at least 1, got 0"),
         ({"context_length": -1}, "context_length must be a whole number of at least 1, got -1"),
+        ({"context_length": 64.0}, "context_length must be a whole number of at least 1, got 64.0"),
+        ({"seed": -1}, "seed must be a whole number from 0 to 2^63 - 1, got -1"),
+        ({"seed": "x"}, "seed must be a whole number from 0 to 2^63 - 1, got 'x'"),
     ],
 )
-def test_an_argument_that_breaks_a_rule_is_named(tiny, options, message):
+def test_an_argument_that_breaks_a_rule_is_named(as_users_call, tiny, options, message):
     with pytest.raises(InputError, match=re.escape(message)):
         TotoPredictor(tiny, **{"prediction_length": HORIZON, "context_length": CONTEXT} | options)
 
@@ -291,3 +294,10 @@ def test_arguments_of_batches_and_calls_are_named_at_once(tiny):
         Multivariate(0)
     with pytest.raises(InputError, match="num_samples must be a whole number of at least 1, got 0"):
         predictor_of(tiny).predict(some_dataset(), num_samples=0)
+
+
+@pytest.mark.parametrize("dataset", [3, None, {}, some_dataset()[1], "data.json", DataFrame({"target": [1]})])
+def test_what_is_no_dataset_is_an_error_at_once(as_users_call, tiny, dataset):
+    message = f"dataset must be entries with target and start, .*, got {type(dataset).__name__}$"
+    with pytest.raises(InputError, match=message):
+        predictor_of(tiny).predict(dataset)

@@ -8,7 +8,7 @@ import torch
 
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.data.masked_timeseries import CausalMaskedTimeseries
-from toto.inference import memory
+from toto.inference import budget
 
 
 def walk(*shape: int, seed: int = 0) -> np.ndarray:
@@ -115,12 +115,12 @@ def test_whatever_the_batches_the_forecasts_are_the_same(tiny, monkeypatch):
     entries = [walk(33 + i % 8, seed=i) for i in range(6)]
     expected = TotoForecaster(tiny).forecast(entries, 21, 5, seed=2)
     for limit in (1, 12):
-        monkeypatch.setattr(memory, "TOKENS_AT_ONCE", limit)
+        monkeypatch.setattr(budget, "TOKENS_AT_ONCE", limit)
         assert_equal(TotoForecaster(tiny).forecast(entries, 21, 5, seed=2), expected)
 
 
 def test_batches_stay_within_the_limits(tiny, monkeypatch):
-    monkeypatch.setattr(memory, "TOKENS_AT_ONCE", 30)
+    monkeypatch.setattr(budget, "TOKENS_AT_ONCE", 30)
     entries, seen = [walk(40, seed=i) for i in range(13)], batches_seen(tiny)
     TotoForecaster(tiny).forecast(entries, 4)
     assert seen == [5, 4, 4]  # at most 6 contexts of 5 tokens, in equal parts

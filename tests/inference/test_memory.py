@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from toto import InputError, MaskedTimeseries, Toto, TotoConfig, TotoForecaster
-from toto.inference import memory
+from toto.inference import budget
 from toto.inference.memory import estimate_memory, paths_at_once, series_at_once
 from toto.inference.memory_demand import Demand
 
@@ -229,7 +229,7 @@ def test_the_forecaster_decodes_as_many_paths_as_the_plan_says(tiny, monkeypatch
     branches = []
     tiny.model.transformer.register_forward_pre_hook(lambda _, args: branches.append(args[0].shape[2]))
     forecaster, series = TotoForecaster(tiny), MaskedTimeseries.from_array(torch.randn(2, 40))
-    monkeypatch.setattr(memory, "TOKENS_AT_ONCE", 50)
+    monkeypatch.setattr(budget, "TOKENS_AT_ONCE", 50)
     forecaster.forecast(series, 12, 60, seed=0)
     assert branches == [1, 20, 20, 20]
     branches.clear()

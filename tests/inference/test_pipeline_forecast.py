@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from toto import InputError, TotoPipeline
-from toto.inference import pipeline_run
+from toto.inference import pipeline_sampled
 
 pd = pytest.importorskip("pandas")
 
@@ -37,7 +37,7 @@ def test_quantiles_are_in_order_and_the_median_is_one_of_them(forecast):
 
 
 def test_large_forecasts_keep_the_levels_that_were_asked_for(pipe, forecast, monkeypatch):
-    monkeypatch.setattr(pipeline_run, "_BYTES_KEPT", 0)
+    monkeypatch.setattr(pipeline_sampled, "_BYTES_KEPT", 0)
     large = pipe.forecast(data(), 20, num_samples=16, seed=0, quantile_levels=[0.9, 0.1])
     torch.testing.assert_close(large.quantile([0.1, 0.5, 0.9]), forecast.quantile([0.1, 0.5, 0.9]))
     with raises(r"q: the quantile 0.3 was not asked for, .* pass quantile_levels=\[..., 0.3\] to forecast"):

@@ -9,7 +9,8 @@ pytest.importorskip("matplotlib")
 GUIDE = Path(__file__).parents[2] / "docs" / "frames.md"
 
 
-def test_the_code_of_the_guide_runs():
+def test_the_code_of_the_guide_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names: dict = {}
     for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL):
         exec(compile(block, "frames.md", "exec"), names)

@@ -46,7 +46,7 @@ def test_a_figure_shows_history_median_bands_and_what_came():
     )
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["cpu", "load"]
     assert figure.get_suptitle() == "two metrics"
-    expected = ["history", "median", "50 % of paths", "80 % of paths", "95 % of paths", "actual"]
+    expected = ["history", "median", "central 50 %", "central 80 %", "central 95 %", "actual"]
     assert legend(figure) == expected
     line = figure.axes[0].get_lines()[0]
     np.testing.assert_array_equal(line.get_ydata(), history[0, -36:])

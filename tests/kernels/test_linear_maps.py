@@ -1,5 +1,6 @@
 """The blocked product against the plain one."""
 
+import os
 import subprocess
 import sys
 
@@ -161,3 +162,11 @@ def test_without_the_private_operations_forecasts_are_the_same(left):
 def test_where_nothing_tells_of_half_precision_it_is_not_blocked():
     report, _, _ = in_a_process_with("_linear_pointwise", "_reorder_linear_weight")
     assert report.startswith("oneDNN with blocked weights on the CPU in float32, else")
+
+
+def test_few_compiled_products_are_kept_unless_the_environment_says_otherwise():
+    names = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
+    environment = {name: value for name, value in os.environ.items() if name not in names} | {names[0]: "7"}
+    program = f"import os, toto.kernels; print(*(os.environ[name] for name in {names}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout.split() == ["7", "64"]

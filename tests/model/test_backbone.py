@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toto import InputError
-from toto.model.backbone import visible_variates
+from toto.model.groups import visible_variates
 
 
 def inputs(*shape: int, seed: int = 0) -> torch.Tensor:

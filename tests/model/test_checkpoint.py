@@ -152,9 +152,9 @@ def test_a_truncated_or_foreign_file_is_an_error(saved):
 
 
 def test_pickled_checkpoints_are_refused(saved):
-    torch.save({}, saved / "model.ckpt")
+    torch.save({}, saved / "model.pt")
     with pytest.raises(CheckpointError, match="can run code, and are not read"):
-        Toto.from_pretrained(saved / "model.ckpt")
+        Toto.from_pretrained(saved / "model.pt")
 
 
 def test_missing_parts_of_a_folder_are_named(saved, tmp_path):

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from toto import InputError
-from toto.model.scaler import CausalPatchStdMeanScaler, CausalStdMeanScaler, Moments, StdMeanScaler
+from toto.model.moments import Moments
+from toto.model.scaler import CausalPatchStdMeanScaler, CausalStdMeanScaler, StdMeanScaler
 
 SCALERS = [
     CausalStdMeanScaler(),

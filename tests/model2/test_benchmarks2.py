@@ -8,8 +8,9 @@ import pytest
 
 @pytest.fixture
 def script(monkeypatch):
-    """A function that imports a benchmark by its name."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+    """A function that imports a benchmark or a script by its name."""
+    for folder in ("scripts", "benchmarks"):
+        monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / folder))
     return import_module
 
 
@@ -37,3 +38,32 @@ def test_costs_are_shown_beside_those_of_the_bare_products(script, monkeypatch, 
     assert (model, case) == ("small", "1 x 2 x 192 -> 128")
     assert all(float(cost) > 0 for cost in costs)
     assert share.endswith("%")
+
+
+def test_ragged_series_are_the_same_together_and_alone(script, monkeypatch, capsys):
+    benchmark = script("ragged_series2")
+    monkeypatch.setattr(benchmark, "PUBLISHED", benchmark.PUBLISHED | {"d_model": 32})
+    benchmark.main(["--series", "4", "--horizon", "40"])
+    rows = [line.strip("| ").split("|") for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [row[2].strip() for row in rows] == ["float32", "float64"]
+    assert all(float(row[-1]) < 1e-5 for row in rows)
+
+
+def test_the_costs_of_all_models_stand_beside_each_other(script, monkeypatch, capsys, tiny, tiny2):
+    benchmark = script("model_costs")
+    monkeypatch.setattr(benchmark, "models", lambda: {"one": tiny.float(), "two": tiny2.float()})
+    monkeypatch.setattr(benchmark, "CASES", ((2, 40, 12),))
+    benchmark.main(["--repeats", "1"])
+    names = [line.strip("| ").split("|")[0].strip() for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert names == ["one", "two"]
+
+
+def test_the_files_of_both_generations_are_counted(script, capsys):
+    counting = script("shared_lines")
+    counting.main()
+    rows = [line.strip("| ").split("|") for line in capsys.readouterr().out.splitlines()]
+    assert sum(int(row[1]) for row in rows) > 100
+    for generation in (counting.FIRST, counting.SECOND):
+        for room, names in generation.items():
+            for name in names.split():
+                assert (counting.ROOT / room / f"{name}.py").is_file(), name

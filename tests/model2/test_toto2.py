@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from toto import CheckpointError, ConfigError, InputError
+from toto import CheckpointError, InputError, Toto
 from toto.model2.toto2 import Toto2Model
 
 SERIES = {"target": torch.arange(80.0).sin().view(1, 2, 40).double()}
@@ -98,8 +98,10 @@ def test_a_shard_that_is_not_there_is_an_error(saved):
 
 def test_a_checkpoint_of_another_model_is_an_error(tiny, saved, tmp_path):
     tiny.save_pretrained(tmp_path / "first")
-    with pytest.raises(ConfigError, match="the configuration lacks d_model"):
+    with pytest.raises(CheckpointError, match=r"a model of generation 1: load it with Toto\.from_pretrained"):
         Toto2Model.from_pretrained(tmp_path / "first")
+    with pytest.raises(CheckpointError, match=r"generation 2: load it with Toto2Model\.from_pretrained, or"):
+        Toto.from_pretrained(saved)
     weights = load_file(saved / "model.safetensors")
     del weights["patch_proj.linear1.bias"]
     weights["transformer.layers.0.attn.in_proj.weight"] = torch.zeros(3, 3)

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from toto import Toto
+from toto.model.losses import pretraining_loss
 from toto.training.batches import batch_of_step
 from toto.training.config import NANO, PretrainConfig
 from toto.training.csv_log import read_csv
 from toto.training.held_out import held_out_batches, held_out_loss
 from toto.training.loop import pretrain
-from toto.training.loss import pretraining_loss
 
 MODEL = dataclasses.replace(NANO, patch_size=8, stride=8, embed_dim=16, num_heads=2, mlp_hidden_dim=24)
 CONFIG = PretrainConfig(

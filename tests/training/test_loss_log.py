@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from toto.model.losses import Loss
 from toto.training.checkpoints import RunState
 from toto.training.csv_log import read_csv
-from toto.training.loss import Loss
 from toto.training.loss_log import COLUMNS, LossLog
 
 

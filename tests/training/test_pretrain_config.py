@@ -4,7 +4,6 @@ import pytest
 
 from toto.errors import ConfigError
 from toto.training.config import NANO, PretrainConfig
-from toto.training.schedule import learning_rate_factor
 
 
 @pytest.mark.parametrize(
@@ -68,17 +67,3 @@ def test_two_runs_differ_in_what_they_train_not_in_how_long():
 def test_rows_of_a_step_are_shared_equally_by_the_workers():
     config = PretrainConfig(num_steps=1, tokens_per_step=8 * 8 * 3, num_workers=2, context_shares={512: 1.0})
     assert config.num_rows(512) == 2
-
-
-def test_the_learning_rate_warms_up_stays_and_decays():
-    rates = [learning_rate_factor(step, step / 1000, 100, 0.3) for step in range(1001)]
-    assert rates[0] == pytest.approx(0.01)
-    assert rates[99:700] == [1.0] * 601
-    assert rates[775] == pytest.approx(0.5)
-    assert rates[1000] == 0.0
-    assert rates[:100] == sorted(rates[:100])
-    assert rates[700:] == sorted(rates[700:], reverse=True)
-
-
-def test_without_a_decay_the_learning_rate_stays():
-    assert learning_rate_factor(500, 1.0, 0, 0.0) == 1.0

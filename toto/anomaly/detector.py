@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from toto.anomaly.calibrated_tail import CalibratedTail
-from toto.anomaly.calibration import Calibration, units_of
+from toto.anomaly.calibration import Calibration, Unit, units_of
 from toto.anomaly.combine import COMBINATIONS, to_blame
 from toto.anomaly.detection import Detection, Event
 from toto.anomaly.events import Rule
@@ -148,6 +148,34 @@ class Detector(ABC):
         scores = self._fit(one, clean)
         return self._judge(scores, self._fitted(), stamps)
 
+    def learn(self, scores: Scores, units: tuple[Unit, ...], group_ids: tuple[int, ...]) -> Calibration:
+        """What to hold later scores to, from those of a clean stretch; `fit` keeps it, this does not.
+
+        Args:
+            scores: of one series, in its units.
+            units: in which the variates were given to the model.
+            group_ids: of the variates.
+
+        Raises:
+            InputError: fewer than 20 scored steps of a variate.
+        """
+        learned = Calibration(units, (), group_ids, ())
+        strangeness = self._strangeness(scores, learned)
+        learned = replace(learned, tails=tuple(CalibratedTail.fit(row) for row in strangeness))
+        combined = self.combined(self.log10_probability(scores, learned), learned)
+        thresholds = tuple(self.rule.threshold(row, self.rate / len(combined)) for row in combined)
+        return replace(learned, thresholds=thresholds)
+
+    def log10_probability(self, scores: Scores, calibration: Calibration) -> Values:
+        """How rare values so strange are on the clean stretch, of every variate; NaN without a score."""
+        rows = zip(calibration.tails, self._strangeness(scores, calibration), strict=True)
+        return np.stack([tail.log10_probability(row) for tail, row in rows])
+
+    def combined(self, log10_p: Values, calibration: Calibration) -> Float[np.ndarray, "groups time"]:
+        """The scores of the groups: minus the logarithm of the probability of all variates together."""
+        groups, combine = calibration.groups, COMBINATIONS[self.combine]
+        return np.stack([-combine(log10_p[groups == group]) for group in range(groups.max() + 1)])
+
     def save(self, path: str | Path) -> None:
         """Write the options and what was learned to a JSON file; the model is not in it.
 
@@ -183,12 +211,7 @@ class Detector(ABC):
         ids = [int(i) for i in (ids if len(ids) == len(values) else ids * len(values))]
         learned = Calibration(units_of(values[:, clean], self.floor), (), tuple(ids), ())
         scores = self._score(series, learned)
-        statistic = self._strangeness(scores, learned)
-        learned = replace(learned, tails=tuple(CalibratedTail.fit(row[settled]) for row in statistic))
-        combined = self._combined(_log10_probability(statistic, learned), learned)
-        rate = self.rate / len(combined)
-        thresholds = tuple(self.rule.threshold(row[settled], rate) for row in combined)
-        self.calibration = replace(learned, thresholds=thresholds)
+        self.calibration = self.learn(scores.steps(settled), learned.units, learned.group_ids)
         return scores
 
     def _score(self, series: MaskedTimeseries, calibration: Calibration) -> Scores:
@@ -218,10 +241,6 @@ class Detector(ABC):
         found = torch.where(counts, self.statistic(scores)[0].clamp(min=0), 0.0)
         return torch.where(deviation.isnan(), torch.nan, found).double().numpy()
 
-    def _combined(self, log10_p: Values, calibration: Calibration) -> Float[np.ndarray, "groups time"]:
-        groups, combine = calibration.groups, COMBINATIONS[self.combine]
-        return np.stack([-combine(log10_p[groups == group]) for group in range(groups.max() + 1)])
-
     def _judge(self, scores: Scores, calibration: Calibration, times: Any) -> Detection:
         centre, size = (
             np.array([[getattr(unit, name)] for unit in calibration.units]) for name in ("centre", "size")
@@ -230,14 +249,14 @@ class Detector(ABC):
             centre + size * getattr(scores, name)[0].double().numpy()
             for name in ("values", "low", "median", "high")
         )
-        log10_p = _log10_probability(self._strangeness(scores, calibration), calibration)
+        log10_p = self.log10_probability(scores, calibration)
         found = Detection(
             values,
             low,
             median,
             high,
             log10_p,
-            self._combined(log10_p, calibration),
+            self.combined(log10_p, calibration),
             np.array(calibration.thresholds),
             calibration.groups,
             (),
@@ -260,9 +279,3 @@ class Detector(ABC):
             severity, variates = float(scores[peak]), tuple(blamed.tolist())
             events.append(Event(start, end, alarm, peak, severity, group, variates, value, low, high))
         return events
-
-
-def _log10_probability(statistic: Values, calibration: Calibration) -> Values:
-    return np.stack(
-        [tail.log10_probability(row) for tail, row in zip(calibration.tails, statistic, strict=True)]
-    )

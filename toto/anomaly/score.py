@@ -4,20 +4,17 @@ from itertools import groupby
 from typing import Any, SupportsIndex
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from toto.anomaly.scores import Scores
-from toto.anomaly.teacher_forcing import predict_after_every_patch
+from toto.anomaly.teachers import Teacher, teacher_of
 from toto.anomaly.windows import Window, windows_of
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference.arguments import count
-from toto.inference.context import Context, prepare_context
-from toto.inference.forecaster import TotoForecaster, dropout_off
-from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU
+from toto.inference.budget import tokens_at_once
+from toto.inference.context import Context
 from toto.inference.recovery import in_parts
-from toto.model.backbone import TotoBackbone, TotoOutput
 
 _FIELDS = 7  # of `Scores` that are computed: from log_prob to high
 _NEVER = 2**62  # steps ahead
@@ -40,7 +37,9 @@ def score(
     one, for the cost of as many passes as a patch has steps, and only the first step is not scored.
 
     Args:
-        model: a `Toto`, its backbone, or a `TotoForecaster`; one with a causal scaler.
+        model: a `Toto` with a causal scaler, its backbone, a `Toto2Model`, or a forecaster of one. Of a model
+            that predicts quantiles densities are those between its quantiles, and beyond them those of a
+            stated model of the tails (`QuantileDistribution`).
         series: [time], [variates, time] or [batch, variates, time] in anything that
             `MaskedTimeseries.from_array` takes, or a `MaskedTimeseries`. Missing values are predicted, but
             have no score.
@@ -54,20 +53,19 @@ def score(
     Raises:
         InputError: an argument that breaks a rule; the message names it.
     """
-    backbone = model.model if isinstance(model, TotoForecaster) else TotoForecaster(model).model
-    sizes = backbone.config
-    ahead = sizes.stride if max_steps_ahead is None else count("max_steps_ahead", max_steps_ahead)
+    teacher = teacher_of(model)
+    ahead = teacher.stride if max_steps_ahead is None else count("max_steps_ahead", max_steps_ahead)
     at_most = count("context_length", context_length)
-    if at_most < sizes.patch_size:
+    if at_most < teacher.patch_size:
         raise InputError(
-            f"context_length must be at least a patch of {sizes.patch_size} steps, got {at_most}"
+            f"context_length must be at least a patch of {teacher.patch_size} steps, got {at_most}"
         )
     if not 0 < coverage < 1:
         raise InputError(f"coverage must be a probability between 0 and 1, got {coverage!r}")
     inputs = series if isinstance(series, MaskedTimeseries) else MaskedTimeseries.from_array(series)
-    context = _without_padding(prepare_context(inputs, backbone), inputs.series.shape[-1])
-    scoring = _Scoring(backbone, context, min(ahead, sizes.stride), at_most, coverage)
-    with torch.no_grad(), dropout_off(backbone):
+    context = _without_padding(teacher.context(inputs), inputs.series.shape[-1])
+    scoring = _Scoring(teacher, context, min(ahead, teacher.stride), at_most, coverage)
+    with teacher.at_work():
         return scoring.run()
 
 
@@ -84,9 +82,9 @@ class _Scoring:
     """The scores of one batch, filled in window by window."""
 
     def __init__(
-        self, backbone: TotoBackbone, context: Context, ahead: int, context_length: int, coverage: float
+        self, teacher: Teacher, context: Context, ahead: int, context_length: int, coverage: float
     ) -> None:
-        self.backbone = backbone
+        self.teacher = teacher
         self.context = context
         self.ahead = ahead
         self.context_length = context_length
@@ -99,14 +97,14 @@ class _Scoring:
 
     def run(self) -> Scores:
         """Every window; those of one shape together."""
-        sizes = self.backbone.config
+        sizes = self.teacher
         num_series, num_variates, num_steps = self.context.series.shape
         windows = windows_of(num_steps, sizes.patch_size, sizes.stride, self.ahead, self.context_length)
         for _, group in groupby(sorted(windows, key=_shape), key=_shape):
             alike = list(group)
             rows = [(number, window) for window in alike for number in range(num_series)]
             tokens = num_variates * alike[0].num_tokens
-            limit = TOKENS_AT_ONCE_ON_GPU if self.backbone.device.type == "cuda" else TOKENS_AT_ONCE
+            limit = tokens_at_once(self.teacher.device)
 
             def score_part(first: int, end: int, rows: list[tuple[int, Window]] = rows) -> None:
                 self._score(rows[first:end])
@@ -119,18 +117,14 @@ class _Scoring:
     def _score(self, rows: list[tuple[int, Window]]) -> None:
         """Windows of one shape, each with the number of its series."""
         shape = rows[0][1]
-        num_steps = shape.num_steps(self.backbone.config.patch_size, self.backbone.config.stride)
+        num_steps = shape.num_steps(self.teacher.patch_size, self.teacher.stride)
         parts = (self._cut(number, window.first, num_steps) for number, window in rows)
         series, observed, group_ids = (torch.stack(tensors) for tensors in zip(*parts, strict=True))
-        exogenous = self.context.num_exogenous_variables
-        predicted = predict_after_every_patch(
-            self.backbone, series, observed, group_ids, exogenous, shape.num_ahead
-        )
-        predicted = _used(predicted, shape.num_unused, self.num_targets)
+        part = Context(series, observed, group_ids, self.context.num_exogenous_variables)
         steps = torch.stack([self._steps(window) for _, window in rows])
         inside = steps.clamp(max=self.values.shape[-1] - 1)
         values = torch.stack([self.values[number][:, i] for (number, _), i in zip(rows, inside, strict=True)])
-        found = _judge(predicted, values, self.coverage)
+        found = self.teacher.judge(part, values, shape.num_unused, self.coverage)
         ahead = torch.arange(1, shape.num_ahead + 1, device=steps.device).expand_as(steps[0])
         for row, (number, _) in enumerate(rows):
             fresher = (steps[row] < self.values.shape[-1]) & (ahead <= self.steps_ahead[inside[row]])
@@ -149,30 +143,7 @@ class _Scoring:
 
     def _steps(self, window: Window) -> Tensor:
         """The step that each prediction of a window is for, [patches, num_ahead]."""
-        device, stride = self.values.device, self.backbone.config.stride
+        device, stride = self.values.device, self.teacher.stride
         tokens = torch.arange(window.num_unused, window.num_tokens, device=device)
-        behind = window.first + self.backbone.config.patch_size + tokens * stride
+        behind = window.first + self.teacher.patch_size + tokens * stride
         return behind[:, None] + torch.arange(window.num_ahead, device=device)
-
-
-def _used(predicted: TotoOutput, num_unused: int, num_targets: int) -> TotoOutput:
-    """The predictions behind the patches that are used, of the targets."""
-    mixture = predicted.distribution.as_mixture()
-    parameters = (mixture.df, mixture.loc, mixture.scale, mixture.logits)
-    loc, scale = (t[:, :num_targets, num_unused:] for t in predicted[1:])
-    return TotoOutput(type(mixture)(*(p[:, :num_targets, num_unused:] for p in parameters)), loc, scale)
-
-
-def _judge(
-    predicted: TotoOutput, values: Float[Tensor, "rows variates patches steps"], coverage: float
-) -> Float[Tensor, "fields rows variates patches steps"]:
-    """The computed fields of `Scores`, in their order."""
-    distribution, loc, scale = predicted
-    levels = torch.tensor([0.5, (1 - coverage) / 2, (1 + coverage) / 2], dtype=torch.float64)
-    median, low, high = distribution.icdf(levels.view(-1, 1, 1, 1, 1).to(loc))
-    scaled = ((values - loc) / scale).to(median)
-    log_prob = distribution.log_prob(scaled)
-    surprise = distribution.log_prob(median) - log_prob
-    tails = distribution.cdf(scaled), distribution.sf(scaled)
-    ends = (loc + scale * end for end in (low, median, high))
-    return torch.stack([t.to(values) for t in (log_prob - scale.log(), surprise, *tails, *ends)])

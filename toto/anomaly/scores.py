@@ -62,6 +62,10 @@ class Scores:
         changed: dict[str, Any] = {f.name: change(getattr(self, f.name)) for f in fields(self)[:-2]}
         return replace(self, **changed)
 
+    def steps(self, part: slice) -> "Scores":
+        """Those of some steps."""
+        return replace(self, **{f.name: getattr(self, f.name)[..., part] for f in fields(self)[:-1]})
+
     def __repr__(self) -> str:
         """Shapes, not numbers."""
         num_scored = int((self.steps_ahead > 0).sum())

@@ -6,7 +6,8 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from toto.errors import InputError
-from toto.model.backbone import TotoBackbone, TotoOutput, visible_variates
+from toto.model.backbone import TotoBackbone, TotoOutput
+from toto.model.groups import visible_variates
 from toto.model.scaler import CausalStdMeanScaler, Scale
 
 

@@ -1,6 +1,5 @@
 """The commands and their options. What they do is imported when they run, so that `--help` is quick."""
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,27 +7,36 @@ import typer
 from typer.core import TyperGroup
 
 from toto import __version__
+from toto.cli.finetune import finetune
+from toto.cli.notes import notes_on_stderr
 from toto.cli.options import (
+    DATA,
+    OUTPUT,
+    Aggregate,
     Columns,
     Context,
+    CoolDown,
     Data,
+    DayFirst,
+    Detector,
     Device,
+    FalseAlarms,
+    Horizon,
     IdColumn,
     Independent,
+    Json,
     Model,
+    Out,
+    Plot,
+    Quiet,
     Samples,
+    Seed,
+    Tails,
     TimeColumn,
     listed,
+    option,
 )
 from toto.errors import TotoError
-
-
-class _Notes(logging.Handler):
-    """What the library logs, as notes on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print one record."""
-        typer.echo(f"note: {record.getMessage()}", err=True)
 
 
 class _Commands(TyperGroup):
@@ -36,16 +44,15 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, with what the library logs as notes."""
-        log, notes = logging.getLogger("toto"), _Notes()
-        log.addHandler(notes)
-        try:
-            return super().invoke(ctx)
-        except TotoError as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(2) from None
-        finally:
-            log.removeHandler(notes)
+        with notes_on_stderr():
+            try:
+                return super().invoke(ctx)
+            except TotoError as error:
+                typer.echo(f"error: {error}", err=True)
+                raise typer.Exit(2) from None
 
+
+ALARM = 3  # the exit code of `toto detect --exit-code`
 
 app = typer.Typer(
     cls=_Commands,
@@ -75,42 +82,48 @@ def toto(
 @app.command()
 def forecast(
     data: Data,
-    horizon: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Steps to forecast.", show_default=False)
-    ],
+    horizon: Horizon,
     time_column: TimeColumn = None,
     columns: Columns = None,
     id_column: IdColumn = None,
     independent: Independent = False,
-    aggregate: Annotated[
+    group: Annotated[
         str | None,
-        typer.Option(
-            show_default=False,
-            help="Of several rows on one step: mean, sum, min, max, first or last (default: an error).",
+        option(
+            "Column of a long table; series with the same value in it see each other.",
+            panel=DATA,
+            metavar="NAME",
         ),
     ] = None,
-    day_first: Annotated[
-        bool | None,
-        typer.Option(
-            "--day-first/--month-first",
-            show_default=False,
-            help="What 01/02/2026 means (default: what a day above 12 tells).",
+    future: Annotated[
+        Path | None,
+        option(
+            "Table of covariates that are known in the future: its columns, beside time and id, are in the "
+            "data too, and are not forecast.",
+            panel=DATA,
+            metavar="FILE",
         ),
     ] = None,
+    past_covariates: Annotated[
+        str | None,
+        option("Columns that help to forecast and are not forecast.", panel=DATA, metavar="NAMES"),
+    ] = None,
+    aggregate: Aggregate = None,
+    day_first: DayFirst = None,
     model: Model = "toto-nano",
     device: Device = None,
     context: Context = 4096,
     samples: Samples = 32,
-    quantiles: Annotated[str, typer.Option(help="Quantile levels, between 0 and 1.")] = "0.1,0.5,0.9",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same forecast.")] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write all steps to this .csv, .csv.gz or .parquet file.", show_default=False),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Draw the forecast to this .png, .svg or .pdf file.", show_default=False),
-    ] = None,
+    seed: Seed = 0,
+    tails: Tails = "error",
+    quantiles: Annotated[
+        str,
+        option("Levels of the quantiles, between 0 and 1.", panel=OUTPUT, metavar="LEVELS"),
+    ] = "0.1,0.5,0.9",
+    out: Out = None,
+    plot: Plot = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Forecast the series in a table.
 
@@ -128,55 +141,70 @@ def forecast(
 
     - toto forecast sales.csv --horizon 28 --id-column store --time-column day --columns revenue
 
+    - toto forecast prices.csv --horizon 24 --columns price --future weather_forecast.csv
+
     - toto forecast energy.parquet --horizon 168 --model Datadog/Toto-Open-Base-1.0 --quantiles 0.05,0.5,0.95
+
+    - toto forecast host_metrics.csv --horizon 96 --quiet --json | jq .rows
     """
     from toto.cli.forecast import Settings, run_forecast
+    from toto.cli.outputs import Outputs
     from toto.data.layout import Layout
 
-    layout = Layout(time_column, listed(columns), id_column, aggregate=aggregate, day_first=day_first)
-    settings = Settings(model, device, horizon, context, samples, seed, independent)
-    run_forecast(data, layout, settings, quantiles, out, plot)
+    layout = Layout(
+        time_column,
+        listed(columns),
+        id_column,
+        group,
+        past_covariates=listed(past_covariates) or (),
+        aggregate=aggregate,
+        day_first=day_first,
+    )
+    settings = Settings(model, device, horizon, context, samples, seed, quantiles, independent, tails)
+    run_forecast(data, future, layout, settings, Outputs(out, plot, json))
 
 
 @app.command()
 def backtest(
     data: Data,
-    horizon: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Steps to forecast in each window.", show_default=False)
-    ],
-    windows: Annotated[int, typer.Option(min=1, help="Windows of each series, the last ones.")] = 10,
+    horizon: Horizon,
+    windows: Annotated[int, option("Windows of each series, the last ones.", min=1, metavar="NUMBER")] = 10,
     step: Annotated[
         int | None,
-        typer.Option(min=1, show_default=False, help="Steps from window to window (default: the horizon)."),
+        option(
+            "Steps from window to window (default: the horizon).", min=1, show_default=False, metavar="STEPS"
+        ),
     ] = None,
     metrics: Annotated[
-        str, typer.Option(help="Any of mase, crps, mae, mse, coverage_80, coverage_95.")
+        str, option("Any of mase, crps, mae, mse, coverage_80, coverage_95.", metavar="NAMES")
     ] = "mase,crps",
     season: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Steps of a season, for the MASE and seasonal naive (default: the longest natural cycle).",
             min=1,
             show_default=False,
-            help="Steps of a season, for the MASE and seasonal naive (default: the longest natural cycle).",
+            metavar="STEPS",
         ),
     ] = None,
     time_column: TimeColumn = None,
     columns: Columns = None,
     id_column: IdColumn = None,
     independent: Independent = False,
+    aggregate: Aggregate = None,
+    day_first: DayFirst = None,
     model: Model = "toto-nano",
     device: Device = None,
     context: Context = 4096,
     samples: Samples = 32,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scores.")] = 0,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the table to this .csv, .csv.gz or .parquet file.", show_default=False),
-    ] = None,
+    seed: Seed = 0,
+    out: Out = None,
     plot: Annotated[
         Path | None,
-        typer.Option(help="Write a report to this .html, .png, .svg or .pdf file.", show_default=False),
+        option("Write a report to this .html, .png, .svg or .pdf file.", panel=OUTPUT, metavar="FILE"),
     ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Forecast the past of the series in a table, and score the forecasts against what then happened.
 
@@ -191,48 +219,42 @@ def backtest(
     - toto backtest sales.csv --horizon 28 --id-column store --time-column day --columns revenue --season 7
     """
     from toto.cli.backtest import Settings, run_backtest
+    from toto.cli.outputs import Outputs
     from toto.data.layout import Layout
 
     settings = Settings(
         model, device, horizon, windows, step, season, metrics, context, samples, seed, independent
     )
-    run_backtest(data, Layout(time_column, listed(columns), id_column), settings, out, plot)
+    layout = Layout(time_column, listed(columns), id_column, aggregate=aggregate, day_first=day_first)
+    run_backtest(data, layout, settings, Outputs(out, plot, json))
 
 
 @app.command()
 def watch(
-    false_alarms: Annotated[
-        str,
-        typer.Option(help="How often an alarm may be false: a number per minute, hour, day, week or month."),
-    ] = "1/week",
+    false_alarms: FalseAlarms = "1/week",
+    cool_down: CoolDown = 10,
+    detector: Detector = "deviation",
     history: Annotated[
         Path | None,
-        typer.Option(help="Rows of the past to begin with: a file of such lines.", show_default=False),
+        option("Rows of the past to begin with: a file of such lines.", metavar="FILE"),
     ] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Go on from this file if it is there, and save to it.", show_default=False),
+        option("Go on from this file if it is there, and save to it.", metavar="FILE"),
     ] = None,
-    time_column: Annotated[
-        str | None,
-        typer.Option(show_default=False, help="Column of time stamps (default: by its name, or the first)."),
-    ] = None,
-    columns: Annotated[
-        str | None, typer.Option(show_default=False, help="Columns to watch, as a,b,c (default: all).")
-    ] = None,
+    time_column: TimeColumn = None,
+    columns: Columns = None,
     model: Model = "toto-nano",
     device: Device = None,
-    context: Annotated[int, typer.Option(min=1, help="Last steps that the model sees.")] = 4096,
-    cool_down: Annotated[
-        int, typer.Option(min=0, help="An alarm goes on, and is not shown again, until so many quiet steps.")
-    ] = 10,
+    context: Context = 4096,
+    quiet: Quiet = False,
 ) -> None:
     """Watch rows on standard input, and print alarms as lines of JSON.
 
     Rows are CSV with a header, or JSON lines: a time and values, at even steps. Each is compared with what
     the model predicted of it one step before. Without a history or a state the first rows, four patches of
     the model, are only collected. Rows that are late or come twice are left out with a note, and gaps are
-    missing values.
+    missing values. While an alarm goes on, another is printed only for a column that was not in it.
 
     For example:
 
@@ -255,6 +277,7 @@ def watch(
         cool_down,
         history,
         state,
+        detector,
     )
     run_watch(sys.stdin, settings, lambda line: print(line, flush=True))
 
@@ -262,55 +285,47 @@ def watch(
 @app.command()
 def detect(
     data: Data,
-    false_alarms: Annotated[
-        str, typer.Option(help="Alarms to expect of clean data: 1/week, 2/day, 1/5000 steps.")
-    ] = "1/week",
+    false_alarms: FalseAlarms = "1/week",
     clean: Annotated[
         float,
-        typer.Option(help="Share of the history, from its start, to calibrate on: the cleaner, the better."),
+        option(
+            "Share of the history, from its start, to calibrate on: the cleaner, the better.", metavar="SHARE"
+        ),
     ] = 0.5,
-    detector: Annotated[
-        str, typer.Option(help="What is strange: likelihood, quantile, z-score or deviation.")
-    ] = "likelihood",
+    detector: Detector = "likelihood",
     combine: Annotated[
-        str, typer.Option(help="How columns make one score: simes (one is enough), fisher (many a little).")
+        str,
+        option("How columns make one score: simes (one is enough), fisher (many a little).", metavar="NAME"),
     ] = "simes",
-    direction: Annotated[str, typer.Option(help="Alarms for values above, below, or both.")] = "both",
-    persistence: Annotated[int, typer.Option(min=1, help="Steps in a row that must be strange.")] = 1,
-    cool_down: Annotated[
-        int, typer.Option(min=0, help="Quiet steps within which the next alarm is the same event.")
-    ] = 10,
+    direction: Annotated[str, option("Alarms for values above, below, or both.", metavar="NAME")] = "both",
+    persistence: Annotated[int, option("Steps in a row that must be strange.", min=1, metavar="STEPS")] = 1,
+    cool_down: CoolDown = 10,
     max_steps_ahead: Annotated[
         int | None,
-        typer.Option(
+        option(
+            "Steps ahead that a value is predicted from at most; 1 is slowest (default: a patch).",
             min=1,
             show_default=False,
-            help="Steps ahead that a value is predicted from at most; 1 is slowest (default: a patch).",
+            metavar="STEPS",
         ),
     ] = None,
     time_column: TimeColumn = None,
-    columns: Annotated[
-        str | None,
-        typer.Option(
-            "--columns",
-            "--column",
-            show_default=False,
-            help="Columns to watch, as a,b,c (default: all; y in a long table).",
-        ),
-    ] = None,
+    columns: Columns = None,
     id_column: IdColumn = None,
     independent: Independent = False,
+    aggregate: Aggregate = None,
+    day_first: DayFirst = None,
     model: Model = "toto-nano",
     device: Device = None,
-    context: Annotated[int, typer.Option(min=1, help="Earlier steps that the model sees at most.")] = 4096,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Write the events to this .csv, .csv.gz or .parquet file.", show_default=False),
-    ] = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(help="Draw history and events to this .png, .svg or .pdf file.", show_default=False),
-    ] = None,
+    context: Context = 4096,
+    out: Out = None,
+    plot: Plot = None,
+    json: Json = False,
+    exit_code: Annotated[
+        bool,
+        option("End with code 3 if there are events behind the clean part.", "--exit-code", panel=OUTPUT),
+    ] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Find anomalies in the series in a table.
 
@@ -324,13 +339,10 @@ def detect(
     - toto detect host_metrics.csv --clean 0.3 --direction above --persistence 3
     """
     from toto.cli.detect import Settings, run_detect
+    from toto.cli.outputs import Outputs
     from toto.data.layout import Layout
 
-    layout = Layout(
-        time_column,
-        listed(columns),
-        id_column,
-    )
+    layout = Layout(time_column, listed(columns), id_column, aggregate=aggregate, day_first=day_first)
     settings = Settings(
         model,
         device,
@@ -345,12 +357,24 @@ def detect(
         context,
         independent,
     )
-    run_detect(data, layout, settings, out, plot)
+    num_alarms = run_detect(data, layout, settings, Outputs(out, plot, json))
+    if exit_code and num_alarms:
+        raise typer.Exit(ALARM)
+
+
+app.command()(finetune)
 
 
 @app.command()
-def info() -> None:
-    """Show versions, devices, kernels, bundled models and installed extras."""
+def info(json: Json = False) -> None:
+    """Show versions, devices, kernels, bundled models, settings and installed extras.
+
+    For example:
+
+    - toto info
+
+    - TOTO_DEVICE=cpu toto info --json | jq .settings
+    """
     from toto.cli.info import print_info
 
-    print_info()
+    print_info(as_json=json)

@@ -1,22 +1,22 @@
 """`toto backtest`: table in; scores, file and report out."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import typer
 
 from toto.cli.device import choose_device
+from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress
-from toto.data.csv import check_output, read_table, write_table
+from toto.data.csv import read_table
 from toto.data.frame import series_from_table
 from toto.data.layout import Layout
-from toto.errors import InputError
 from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_report import check_report
 from toto.evaluation.backtest_windows import rolling_windows
 from toto.evaluation.metrics import levels_of
+from toto.inference.models import load_model
 from toto.inference.plot import import_matplotlib
-from toto.model.toto import Toto
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,7 @@ class Settings:
     independent: bool
 
 
-def run_backtest(
-    data: Path, layout: Layout, settings: Settings, out: Path | None, report: Path | None
-) -> None:
+def run_backtest(data: Path, layout: Layout, settings: Settings, outputs: Outputs) -> None:
     """Read, forecast the past, print the table; write it and a report if asked for.
 
     What is wrong is found before the model runs.
@@ -49,17 +47,11 @@ def run_backtest(
     """
     names = [name.strip() for name in settings.metrics.split(",")]
     levels_of(names)
-    if out is not None:
-        check_output(out)
-        if out.exists() and data.exists() and out.samefile(data):
-            raise InputError(f"--out {out}: would replace the data; choose another name")
-    if report is not None:
-        check_report(report)
-        import_matplotlib("figure")
+    outputs.check(data, _check_report)
     series = series_from_table(read_table(data), layout)
     sizes = settings.horizon, settings.windows, settings.step
     rolling_windows(data.name, series, *sizes, settings.season)  # or says what does not fit
-    model = Toto.from_pretrained(settings.model, map_location=choose_device(settings.device))
+    model = load_model(settings.model, map_location=choose_device(settings.device))
     with PatientProgress(1) as progress:
         result = backtest(
             model,
@@ -75,10 +67,13 @@ def run_backtest(
             model_name=settings.model,
             progress=progress.within_series,
         )
-    typer.echo(result)
-    if out is not None:
-        write_table(result.to_frame(), out)
-        typer.echo(f"scores written to {out}", err=True)
-    if report is not None:
-        result.write_report(report)
-        typer.echo(f"report written to {report}", err=True)
+    frame = result.to_frame()
+    seconds = round(result.seconds, 3)
+    about = {"command": "backtest", "data": data, "settings": asdict(settings), "seconds": seconds}
+    outputs.print(about, frame, lambda: typer.echo(result))
+    outputs.write(frame, "scores", result.write_report, "report")
+
+
+def _check_report(path: Path) -> None:
+    check_report(path)
+    import_matplotlib("figure")

@@ -4,30 +4,28 @@ import logging
 import textwrap
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import typer
 
 from toto.cli.device import choose_device
+from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress, print_forecast
-from toto.data.csv import check_output, explained, read_table, write_table
-from toto.data.frame import is_long, series_from_table
+from toto.data.csv import read_table
+from toto.data.frame import is_long
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table
 from toto.errors import InputError
-from toto.inference import pipeline_run
-from toto.inference.forecaster import TotoForecaster
-from toto.inference.pipeline_inputs import read_inputs
+from toto.inference import pipeline_settings
+from toto.inference.models import draws_paths
+from toto.inference.pipeline import TotoPipeline
+from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.inference.pipeline_run import forecast_inputs
-from toto.inference.plot import import_matplotlib
-from toto.model.toto import Toto
 
 log = logging.getLogger(__name__)
-
-PICTURE_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,13 @@ class Settings:
     context: int
     samples: int
     seed: int
+    quantiles: str
     independent: bool
+    tails: str = "error"
 
 
 def run_forecast(
-    data: Path, layout: Layout, settings: Settings, quantiles: str, out: Path | None, picture: Path | None
+    data: Path, future: Path | None, layout: Layout, settings: Settings, outputs: Outputs
 ) -> None:
     """Read, forecast, print; write and draw if asked for. What is wrong is found before the model runs.
 
@@ -52,50 +52,70 @@ def run_forecast(
         InputError: see `series_from_table`; a level, a suffix or a folder.
         CheckpointError: no such model.
     """
-    levels = parse_levels(quantiles)
-    if out is not None:
-        check_output(out)
-        if out.exists() and data.exists() and out.samefile(data):
-            raise InputError(f"--out {out}: would replace the data; choose another name")
-    if picture is not None:
-        check_output(picture, PICTURE_SUFFIXES)
-        import_matplotlib("figure")
+    levels = parse_levels(settings.quantiles)
+    for file in (data, future):
+        if file is not None:
+            outputs.check(file)
     table = read_table(data)
-    inputs = read_inputs(table, _grouped(table, layout, settings.independent), None, settings.horizon)
+    known = None if future is None else read_table(future)
+    device = None if settings.device is None else choose_device(settings.device)
+    pipe = TotoPipeline.from_pretrained(settings.model, device_map=device)
+    if pipe.record is not None:
+        settings = replace(settings, context=min(settings.context, pipe.record.context))
+    inputs = _inputs(pipe, table, known, layout, settings)
     series = inputs.series
-    toto = Toto.from_pretrained(settings.model, map_location=choose_device(settings.device))
     _note_missing(series, settings.context)
-    _note_small(series, settings.context)
+    if draws_paths(pipe.model):
+        _note_small(series, settings.context)
     start = time.perf_counter()
-    how = pipeline_run.Settings(
-        settings.horizon, settings.context, settings.samples, tuple(levels), settings.seed
+    how = pipeline_settings.Settings(
+        settings.horizon,
+        settings.context,
+        settings.samples,
+        tuple(levels),
+        settings.seed,
+        tails=settings.tails,
     )
     with PatientProgress(1) as progress:
-        forecast = forecast_inputs(TotoForecaster(toto), inputs, how, progress.within_series)
+        forecast = forecast_inputs(pipe.forecaster, inputs, how, progress.within_series)
     frame = forecast.to_frame()
     seconds = time.perf_counter() - start
     steps = _steps(series, settings.horizon)
-    print_forecast(
-        frame,
-        series[0].time_column,
-        forecast.labels,
-        len(levels),
-        title=f"{data.name}: {_num_series(series)}, {steps}",
-        summary=f"{_model(settings.model, toto)}, {_context(series, settings)}, {settings.samples} samples, "
-        f"seed {settings.seed}, {seconds:.1f} s",
-    )
-    if out is not None:
-        write_table(frame, out)
-        typer.echo(f"{len(frame):,} rows written to {out}", err=True)
-    if picture is not None:
-        with explained(picture, "written"):
-            forecast.plot(title=f"{data.name}: {steps}").savefig(picture, dpi=150)
-        typer.echo(f"picture written to {picture}", err=True)
+
+    model = f"{_model(settings.model, pipe.model)}, {_context(series, settings)}"
+    drawn = f"{settings.samples} samples, seed {settings.seed}" if draws_paths(pipe.model) else "quantiles"
+    summary = f"{model}, {drawn}, {seconds:.1f} s"
+    title = f"{data.name}: {_num_series(series)}, {steps}"
+
+    def show() -> None:
+        print_forecast(frame, series[0].time_column, forecast.labels, len(levels), title, summary)
+
+    def draw(picture: Path) -> None:
+        forecast.plot(title=f"{data.name}: {steps}").savefig(picture, dpi=150)
+
+    about = {"command": "forecast", "data": data, "settings": asdict(settings), "seconds": round(seconds, 3)}
+    outputs.print(about, frame, show)
+    outputs.write(frame, f"{len(frame):,} rows", draw, "picture")
 
 
-def _grouped(table: Table, layout: Layout, independent: bool) -> Layout:
+def _inputs(
+    pipe: TotoPipeline, table: Table, known: Table | None, layout: Layout, settings: Settings
+) -> Inputs:
+    """The series of a table; a fine-tuned model knows from its training what the columns are."""
+    if pipe.record is None:
+        return read_inputs(table, grouped(table, layout, settings.independent), known, settings.horizon)
+    if settings.independent:
+        raise InputError(
+            "--independent: a fine-tuned model takes columns together as in its training; leave it out"
+        )
+    return pipe.record.read(table, layout, known, settings.horizon)
+
+
+def grouped(table: Table, layout: Layout, independent: bool) -> Layout:
     """The variates of a wide table see each other, and the targets of each series of a long one."""
-    if independent:
+    if independent and layout.group is not None:
+        raise InputError("--independent and --group exclude each other: choose one")
+    if independent or layout.group is not None:
         return layout
     if is_long(table, layout.id_column):
         return replace(layout, group=layout.id_column or "unique_id")
@@ -117,11 +137,6 @@ def parse_levels(text: str) -> list[float]:
             f"--quantiles must be different numbers between 0 and 1, like 0.1,0.5,0.9; got {text!r}"
         )
     return levels
-
-
-def read_series(data: Path, layout: Layout) -> list[RegularSeries]:
-    """The series of a long table, or the one of a wide table."""
-    return series_from_table(read_table(data), layout)
 
 
 def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
@@ -170,6 +185,6 @@ def _context(series: Sequence[RegularSeries], settings: Settings) -> str:
     return f"context {steps} steps{cut}"
 
 
-def _model(name: str, toto: Toto) -> str:
-    parameters = sum(weight.numel() for weight in toto.parameters())
-    return f"{name} ({parameters / 1e6:.3g} M parameters, {toto.device.type})"
+def _model(name: str, model: Any) -> str:
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return f"{name} ({parameters / 1e6:.3g} M parameters, {model.device.type})"

@@ -1,5 +1,6 @@
 """`toto info`: what is installed and what would run."""
 
+import json
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
@@ -8,6 +9,7 @@ import torch
 
 import toto
 from toto.cli.report import print_lines
+from toto.inference.compilation import RuntimeSettings
 from toto.kernels import kernel_report
 from toto.model.checkpoint import WEIGHTS_FILE, bundled_models
 
@@ -16,30 +18,43 @@ EXTRAS = {
     "plot": ("matplotlib",),
     "cli": ("typer", "rich"),
     "gluonts": ("gluonts",),
+    "baselines": ("statsforecast",),
+    "fev": ("fev",),
+    "monitor": ("prometheus_client",),
+    "finetune": ("lightning", "peft", "holidays", "pyyaml"),
     "xformers": ("xformers",),
     "flash-attn": ("flash-attn",),
 }
 
 
-def print_info() -> None:
-    """Print versions, devices, kernels, bundled models and extras."""
+def print_info(*, as_json: bool = False) -> None:
+    """Print versions, devices, kernels, bundled models, settings and extras."""
+    facts = _facts()
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print_lines([line for name, value in facts.items() for line in _lines(name, value)])
+
+
+def _facts() -> dict[str, str | list[str]]:
+    """What there is of each, in the order in which it is printed."""
     system = f"{platform.system()} {platform.machine()}"
-    print_lines(
-        [
-            ("toto", toto.__version__),
-            ("python", f"{platform.python_version()} on {system}"),
-            ("torch", torch.__version__),
-            *_named("devices", _devices()),
-            *[(f"kernel {operation}", kernel) for operation, kernel in kernel_report().items()],
-            *_named("models", _models()),
-            *[(f"extra {extra}", _extra(extra, packages)) for extra, packages in EXTRAS.items()],
-        ]
-    )
+    return {
+        "toto": toto.__version__,
+        "python": f"{platform.python_version()} on {system}",
+        "torch": torch.__version__,
+        "devices": _devices(),
+        **{f"kernel {operation}": kernel for operation, kernel in kernel_report().items()},
+        "models": _models(),
+        "settings": RuntimeSettings.resolve().described(),
+        **{f"extra {extra}": _extra(extra, packages) for extra, packages in EXTRAS.items()},
+    }
 
 
-def _named(name: str, values: list[str]) -> list[tuple[str, str]]:
+def _lines(name: str, value: str | list[str]) -> list[tuple[str, str]]:
     """The name beside the first of its values."""
-    return [(name if i == 0 else "", value) for i, value in enumerate(values)]
+    values = [value] if isinstance(value, str) else value
+    return [(name if i == 0 else "", each) for i, each in enumerate(values)]
 
 
 def _devices() -> list[str]:

@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from toto.cli import notes
+
 FEW_ROWS = 40  # a table up to this long is shown in full
 FIRST_STEPS, MAX_LABELS = 2, 20
 SECONDS_WITHOUT_A_BAR = 1.0
@@ -94,17 +96,17 @@ def _number_format(largest: float) -> Callable[[float], str]:
 
 
 class PatientProgress:
-    """A progress bar on stderr, shown on a terminal only, and only once the work has taken a second."""
+    """A progress bar on stderr, on a terminal and without `--quiet`, once the work has taken a second."""
 
-    def __init__(self, num_series: int) -> None:
+    def __init__(self, num_series: int, work: str = "forecasting") -> None:
         columns = (
-            TextColumn("forecasting"),
+            TextColumn(work),
             BarColumn(),
             TextColumn("{task.percentage:.0f} %"),
             TimeRemainingColumn(),
         )
         self._progress = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._progress.add_task("forecasting", total=num_series)
+        self._task = self._progress.add_task(work, total=num_series)
         self._series_done = 0.0
         self._started = time.monotonic()
 
@@ -114,7 +116,8 @@ class PatientProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._progress.live.is_started:  # else it would print an empty line
+            self._progress.stop()
 
     def within_series(self, done: int, total: int) -> None:
         """`done` of `total` parts of the current series are computed."""
@@ -127,6 +130,6 @@ class PatientProgress:
 
     def _show(self, completed: float) -> None:
         late = time.monotonic() - self._started > SECONDS_WITHOUT_A_BAR
-        if late and self._progress.console.is_terminal:
+        if late and self._progress.console.is_terminal and notes.are_wanted():
             self._progress.start()
         self._progress.update(self._task, completed=completed)

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from toto.anomaly.calibration import Unit, units_of
+from toto.anomaly.detectors import DETECTORS
 from toto.anomaly.rate import false_alarms_per_step
 from toto.cli.live_judge import LiveJudge
 from toto.cli.live_rows import LiveRows, Row
@@ -35,6 +36,7 @@ class WatchSettings:
     """Which model watches what, and how.
 
     columns: None: all but the time. cool_down: steps without a further alarm that end one.
+    detector: a name in `DETECTORS`.
     """
 
     model: str
@@ -46,16 +48,19 @@ class WatchSettings:
     cool_down: int
     history: Path | None
     state: Path | None
+    detector: str = "deviation"
 
 
 def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str], None]) -> None:
     """Watch rows until they end; `show` gets every alarm as a line of JSON.
 
     Raises:
-        InputError: a rate that is none, or a history that cannot be read or is too short.
+        InputError: a detector or a rate that is none, or a history that cannot be read or is too short.
         CheckpointError: no such model, or a file of state that is none.
     """
-    false_alarms_per_step(settings.false_alarms, 1e-9)  # what is wrong with it is said before anything else
+    if settings.detector not in DETECTORS:  # what is wrong is said before anything else
+        raise InputError(f"--detector must be one of {', '.join(DETECTORS)}, got {settings.detector!r}")
+    false_alarms_per_step(settings.false_alarms, 1e-9)
     watcher = Watcher(Toto.from_pretrained(settings.model, map_location=settings.device), settings, show)
     try:
         watcher.watch(lines)
@@ -162,8 +167,13 @@ class Watcher:
 
     def _watch(self, stream: Stream, columns: Sequence[str], units: Sequence[Unit]) -> "_Watched":
         assert stream.clock is not None
-        rate = false_alarms_per_step(self._settings.false_alarms, stream.clock.interval_seconds)
-        judge = LiveJudge(units, self._past_scores(stream), rate, self._settings.cool_down)
+        detector = DETECTORS[self._settings.detector](
+            self._model,
+            self._settings.false_alarms,
+            interval_seconds=stream.clock.interval_seconds,
+            cool_down=self._settings.cool_down,
+        )
+        judge = LiveJudge(detector, units, self._past_scores(stream))
         log.info("watching %s every %g s", ", ".join(columns), stream.clock.interval_seconds)
         return _Watched(stream, columns, units, judge)
 

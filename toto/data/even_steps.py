@@ -88,7 +88,7 @@ def _least_squares(stamps: Shaped[np.ndarray, " steps"]) -> tuple[Any, Any]:
 
 
 def _most_coherent(since: Float[np.ndarray, " steps"], interval: float) -> tuple[float, float]:
-    """Start and length of the steps, within a quarter of the interval, in which the stamps' phases agree best."""
+    """Start and length of the steps, within a quarter of the interval, whose phases agree best."""
     lengths = interval * np.linspace(0.75, 1.25, 4 * _FIRST + 1)
     coherence = np.exp(2j * np.pi * since / lengths[:, None]).mean(1)
     best = np.abs(coherence).argmax()

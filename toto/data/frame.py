@@ -8,11 +8,12 @@ value.
 
 import logging
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from toto.data.future_covariates import FutureCovariates
 from toto.data.gridding import Gridder
@@ -75,7 +76,8 @@ def series_from_wide(
         stamps = read_stamps(table, time_column, layout.day_first)
     gridder = _gridder(table, time_column or "time", stamps, columns, layout)
     rows = np.arange(len(table.cells))
-    _check_intervals(gridder, {"": rows}, [[""]])
+    if not gridder.has_interval(rows):
+        raise _no_interval(gridder, {None: rows})
     series = columns.series(gridder, {None: rows}, [""], horizon)
     gridder.report()
     return series
@@ -88,7 +90,8 @@ def series_from_long(
 
     Several targets make every series multivariate. Series may differ in length and grid, unless they are
     grouped: then the values of a group are those of one series, whose end is the latest of any.
-    The other arguments and the errors are those of `series_from_wide`.
+    A series with a single time stamp has steps like most others. The other arguments and the errors are those
+    of `series_from_wide`.
     """
     _check_rows(table)
     id_column = layout.id_column or "unique_id"
@@ -110,14 +113,16 @@ def series_from_long(
     gridder = _gridder(table, time_column, stamps, columns, layout)
     rows_by_id = rows_by_value(table, id_column)
     groups = _groups(table, layout, rows_by_id)
-    _check_intervals(gridder, rows_by_id, groups)
-    series = []
-    for ids in groups:
-        of_group = {one: rows_by_id[one] for one in ids}
-        names = [f" of series {one}" for one in ids]
-        series.append(columns.series(gridder, of_group, names, horizon, id_column))
+    alone = [not any(gridder.has_interval(rows_by_id[one]) for one in ids) for ids in groups]
+    if all(alone):
+        raise _no_interval(gridder, rows_by_id)
+    series: dict[int, RegularSeries] = {}
+    for place in np.argsort(alone, kind="stable").tolist():  # the others tell the steps of these
+        of_group = {one: rows_by_id[one] for one in groups[place]}
+        names = [f" of series {one}" for one in of_group]
+        series[place] = columns.series(gridder, of_group, names, horizon, id_column)
     gridder.report()
-    return series
+    return [series[place] for place in range(len(groups))]
 
 
 class _Columns:
@@ -133,8 +138,9 @@ class _Columns:
     ) -> None:
         self.future = known
         self.past = list(layout.past_covariates)
-        self.known = [] if known is None else known.names
-        beside = [*no_values, *self.past, *self.known]
+        self.known = list(layout.known_covariates) if known is None else known.names
+        self.static = list(layout.static_covariates)
+        beside = [*no_values, *self.past, *self.known, *self.static]
         targets = layout.columns or default
         if targets is None:
             targets = [column for column in table.cells.columns if column not in beside]
@@ -151,8 +157,8 @@ class _Columns:
 
     @property
     def all(self) -> list[str]:
-        """Targets, past covariates, known covariates."""
-        return [*self.targets, *self.past, *self.known]
+        """Targets, past covariates, known covariates, static ones."""
+        return [*self.targets, *self.past, *self.known, *self.static]
 
     def series(
         self,
@@ -164,22 +170,17 @@ class _Columns:
     ) -> RegularSeries:
         """The rows of these ids as one series."""
         values, clock = gridder.on_grid(list(rows_by_id.values()), names)
-        first_past, first_known = len(self.targets), len(self.targets) + len(self.past)
-        known = None
+        ends = np.cumsum([len(self.targets), len(self.past), len(self.known)])
+        of_kind = [np.split(some, ends) for some in values]
+        _, past, known, static = (np.concatenate(rows) for rows in zip(*of_kind, strict=True))
         if self.future is not None:
             num_steps = values[0].shape[1]
             after = [self.future.values(one, clock, num_steps, horizon) for one in rows_by_id]
             reach = min(some.shape[1] for some in after)
-            known = np.concatenate(
-                [
-                    np.concatenate([before[first_known:], some[:, :reach]], axis=1)
-                    for before, some in zip(values, after, strict=True)
-                ]
-            )
-        past = np.concatenate([some[first_past:first_known] for some in values]) if self.past else None
+            known = np.concatenate([known, np.concatenate([some[:, :reach] for some in after])], axis=1)
         ids = () if id_column is None else tuple(one for one in rows_by_id for _ in self.targets)
         return RegularSeries(
-            np.concatenate([some[:first_past] for some in values]),
+            np.concatenate([rows[0] for rows in of_kind]),
             tuple(self.targets) * len(values),
             clock.grid,
             gridder.stamps.time_zone,
@@ -189,9 +190,23 @@ class _Columns:
             several_targets=id_column is not None and len(self.targets) > 1,
             grid_shows_zone=clock.shows_zone,
             time_type=gridder.stamps.dtype,
-            past=past,
-            known=known,
+            past=past if self.past else None,
+            known=known if self.known else None,
+            static=self._constants(static, names) if self.static else None,
         )
+
+    def _constants(
+        self, rows: Float[np.ndarray, "static time"], names: Sequence[str]
+    ) -> Float[np.ndarray, " static"]:
+        """The one value of each row, NaN if it has none; `InputError` for a row with several."""
+        for row, (name, column) in zip(rows, product(names, self.static), strict=True):
+            found = np.unique(row[np.isfinite(row)])
+            if len(found) > 1:
+                raise InputError(
+                    f"static: column {column!r}{name} must have one value throughout, got {found[0]:g} and "
+                    f"{found[1]:g}; a covariate that changes is known or past"
+                )
+        return np.array([np.append(row[np.isfinite(row)], np.nan)[0] for row in rows])
 
 
 def _gridder(table: Table, time_column: str, stamps: Stamps, columns: _Columns, layout: Layout) -> Gridder:
@@ -225,16 +240,11 @@ def _check_rows(table: Table) -> None:
         raise InputError(f"{table.name}: no rows; at least one row of values is needed")
 
 
-def _check_intervals(gridder: Gridder, rows_by_id: dict[Any, RowNumbers], groups: list[list[Any]]) -> None:
-    """`InputError` that names the series whose rows, and those of their group, tell no length of a step."""
-    short = [ids[0] for ids in groups if not any(gridder.has_interval(rows_by_id[one]) for one in ids)]
-    if not short:
-        return
-    row = int(rows_by_id[short[0]][0])
-    name = gridder.table.place(row, gridder.time_column)
-    of_series = "" if short[0] == "" else f" of series {short[0]}"
-    more = f" ({len(short)} such series in all: {', '.join(map(str, short[:5]))}{', ...' * (len(short) > 5)})"
-    raise InputError(
-        f"{name}: {gridder.table.text(row, gridder.time_column)}{of_series} is the only time stamp"
-        f"{more if len(short) > 1 else ''}; 2 are needed to know the interval: leave such series out"
+def _no_interval(gridder: Gridder, rows_by_id: dict[Any, RowNumbers]) -> InputError:
+    """The error that no series has two time stamps."""
+    series_id, rows = next(iter(rows_by_id.items()))
+    place, text = (
+        say(int(rows[0]), gridder.time_column) for say in (gridder.table.place, gridder.table.text)
     )
+    of_series = "" if series_id is None else f" of series {series_id}, and no other series has two"
+    return InputError(f"{place}: {text} is the only time stamp{of_series}; 2 are needed to know the interval")

@@ -37,8 +37,13 @@ class FutureCovariates:
         if id_column is not None:
             future.check_column(id_column)
         self._time_column = found
-        self.names = [name for name in future.cells.columns if name not in (found, id_column)]
+        values = [name for name in future.cells.columns if name not in (found, id_column)]
+        self.names = list(layout.known_covariates) or values
         for name in self.names:
+            if name not in values:
+                raise InputError(
+                    f"{future.name}: no column {name!r}, a known covariate; there are {future.columns()}"
+                )
             if name not in table.cells.columns:
                 raise InputError(
                     f"{future.name}: the covariate {name!r} is no column of {table.name}, whose history is "

@@ -1,8 +1,9 @@
 """Rows at any times, in any order, to values on a regular grid."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -61,11 +62,15 @@ class Gridder:
         check_aggregate(aggregate)
         self.table, self.time_column, self.stamps = table, time_column, stamps
         self._values, self._aggregate = values, aggregate
-        self._unsorted = self._moved = self._gaps = self._combined = 0
+        self._clocks: dict[str, Clock] = {}  # the first of every spacing
+        self._spacings: Counter[str] = Counter()
+        self._unsorted = self._moved = self._gaps = self._combined = self._alone = 0
         self._farthest = 0.0
 
     def on_grid(self, series: ManyRowNumbers, names: Sequence[str]) -> Gridded:
         """The series that these rows are, on the finest grid of any of them.
+
+        Where none of them tells the length of a step, it is the most common one of the series before.
 
         Args:
             series: rows of each.
@@ -105,6 +110,13 @@ class Gridder:
             )
         if self._combined:
             log.warning("%s: %s of rows on one step: %d rows less", name, self._aggregate, self._combined)
+        if self._alone:
+            log.warning(
+                "%s: %d series with a single time stamp have the steps of most others, %s",
+                name,
+                self._alone,
+                self._usual_spacing,
+            )
         if self._gaps:
             log.info("%s: %d steps without a row are missing values", name, self._gaps)
 
@@ -117,7 +129,23 @@ class Gridder:
 
     def _finest_clock(self, series: ManyRowNumbers) -> Clock:
         clocks = [self._clock(rows) for rows in series if self.has_interval(rows)]
+        if not clocks:
+            return self._usual_clock(series[0])
+        for clock in clocks:
+            self._clocks.setdefault(clock.grid.spacing, clock)
+            self._spacings[clock.grid.spacing] += 1
         return min(clocks, key=lambda clock: clock.grid.interval_seconds)
+
+    def _usual_clock(self, rows: RowNumbers) -> Clock:
+        """The most common clock, beginning at the first of these rows."""
+        self._alone += 1
+        usual = self._clocks[self._usual_spacing]
+        start = usual.stamps(self.stamps, rows)[0]
+        return Clock(replace(usual.grid, start=start), usual.shows_zone)
+
+    @property
+    def _usual_spacing(self) -> str:
+        return self._spacings.most_common(1)[0][0]
 
     def _clock(self, rows: RowNumbers) -> Clock:
         """The grid of a series: days and longer are on the clock of its zone, hours in UTC if all fit."""

@@ -16,6 +16,9 @@ class Layout:
     past_covariates: columns that help to forecast and are not forecast.
     aggregate: what is made of several rows of one step, a name in `AGGREGATES`; None: an error.
     day_first: how dates like 01/02/2026 are meant; None: what a day above 12 tells.
+    known_covariates: such columns whose values are known in the future too; none given: all of a frame of
+        known values.
+    static_covariates: such columns of a long frame with one value for a whole series.
     """
 
     time_column: str | None = None
@@ -26,3 +29,5 @@ class Layout:
     past_covariates: Sequence[str] = ()
     aggregate: str | None = None
     day_first: bool | None = None
+    known_covariates: Sequence[str] = ()
+    static_covariates: Sequence[str] = ()

@@ -26,6 +26,7 @@ class RegularSeries:
     time_type: the narwhals type of the time column; None: datetimes to 1 us, or numbers.
     past: covariates known up to the last step.
     known: covariates known beyond it.
+    static: covariates with one value for the whole series.
     """
 
     values: Float[np.ndarray, "variates time"]
@@ -40,6 +41,7 @@ class RegularSeries:
     time_type: Any = None
     past: Float[np.ndarray, "past_covariates time"] | None = None
     known: Float[np.ndarray, "known_covariates known_time"] | None = None
+    static: Float[np.ndarray, " static_covariates"] | None = None
 
     @property
     def series_id(self) -> Any:
@@ -74,6 +76,15 @@ class RegularSeries:
         """The last `context` steps (None: all) as the model takes them; the variates are one group."""
         values = self.values if context is None else self.values[:, -context:]
         return MaskedTimeseries.from_array(values, interval_seconds=self.grid.interval_seconds)
+
+    def until(self, end: int, horizon: int) -> "RegularSeries":
+        """The series before step `end`, with known covariates for the `horizon` steps from there."""
+        return replace(
+            self,
+            values=self.values[:, :end],
+            past=None if self.past is None else self.past[:, :end],
+            known=None if self.known is None else self.known[:, : end + horizon],
+        )
 
     def split(self) -> "list[RegularSeries]":
         """One series per variate, which must not influence each other; each has all covariates."""

@@ -44,7 +44,7 @@ def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Sta
         raise InputError(f"{table.place(int(missing.argmax()), column)}: no time stamp")
     if cells.dtype.is_numeric():
         return _from_numbers(table, column, cells.to_numpy())
-    if isinstance(cells.dtype, (nw.Datetime, nw.Date)):
+    if isinstance(_date_type(cells), (nw.Datetime, nw.Date)):
         return _from_dates(cells)
     assert holds_text(cells) or cells.dtype.is_temporal() or cells.dtype == nw.Boolean
     texts = [str(cell) for cell in cells.to_list()]
@@ -55,14 +55,23 @@ def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Sta
     return _from_numbers(table, column, np.array([int(text) for text in texts]) if whole else numbers)
 
 
+def _date_type(cells: "nw.Series[Any]") -> Any:
+    """The type of a column; in pandas narwhals does not know that of zones like America/New_York."""
+    native: Any = getattr(cells.to_native(), "dtype", None)
+    if cells.dtype == nw.Unknown and getattr(native, "tz", None) is not None:
+        return nw.Datetime(native.unit, str(native.tz))
+    return cells.dtype
+
+
 def _from_dates(cells: "nw.Series[Any]") -> Stamps:
-    zone = getattr(cells.dtype, "time_zone", None)
+    dtype = _date_type(cells)
+    zone = getattr(dtype, "time_zone", None)
     if zone is None:
         clock = utc = cells.to_numpy()
     else:
         clock = cells.dt.replace_time_zone(None).to_numpy()
-        utc = cells.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
-    return Stamps(clock.astype("M8[us]"), utc.astype("M8[us]"), zone, cells.dtype)
+        utc = cells.cast(nw.Datetime(dtype.time_unit, "UTC")).dt.replace_time_zone(None).to_numpy()
+    return Stamps(clock.astype("M8[us]"), utc.astype("M8[us]"), zone, dtype)
 
 
 def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | None) -> Stamps:

@@ -3,7 +3,7 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -56,12 +56,16 @@ class Table:
     def cells(self) -> nw.DataFrame[Any]:
         """The frame behind one interface for all kinds.
 
-        An index of pandas that has a name or holds time stamps becomes columns.
+        An index of pandas that has a name or holds time stamps becomes columns, and names in several levels
+        one name, `cpu, host`.
 
         Raises:
             InputError: no data frame, one that is not computed yet, or columns of one name.
         """
         native = self.frame.to_frame() if hasattr(self.frame, "to_frame") else self.frame
+        if hasattr(native, "set_axis") and native.columns.nlevels > 1:
+            joined = [", ".join(str(part) for part in name if part != "") for name in native.columns]
+            native = native.set_axis(joined, axis=1)
         try:
             frame = nw.from_native(native, eager_only=True)
             index = nw.maybe_get_index(frame)
@@ -89,6 +93,31 @@ class Table:
     def columns(self) -> str:
         """The names of all columns, for messages."""
         return ", ".join(self.cells.columns)
+
+    def with_indicators(self, column: str, words: Mapping[str, str]) -> "Table":
+        """The frame with columns of 0 and 1 in place of one of text.
+
+        Args:
+            words: from the name of a column to the word that is 1 in it; an empty cell is empty in all.
+        """
+        texts = self.words(column)
+        columns = [
+            nw.new_series(
+                name,
+                [None if text is None else float(text == word) for text in texts],
+                nw.Float64,
+                backend=self.cells.implementation,
+            )
+            for name, word in words.items()
+        ]
+        frame = self.cells.drop(column).with_columns(*columns)
+        return Table(nw.to_native(frame), self.name, self.line_of_row)
+
+    def words(self, column: str) -> list[str | None]:
+        """The cells of a column as text, None where one is empty."""
+        cells = self.cells[column]
+        missing = is_missing(cells)
+        return [None if empty else str(cell) for cell, empty in zip(cells.to_list(), missing, strict=True)]
 
     def check_column(self, column: str) -> None:
         """`InputError` if there is no such column."""
@@ -149,16 +178,24 @@ def _read_numbers(table: Table, column: str) -> Float[np.ndarray, " rows"]:
         values = cells.cast(nw.Float64).to_numpy().astype(float)
     unread = np.isnan(values) & ~is_missing(cells) if not cells.dtype.is_numeric() else np.zeros(1, bool)
     if unread.any():
-        row = int(unread.argmax())
-        raise InputError(
-            f"{table.place(row, column)}: {table.text(row, column)!r} is not a number; leave the cell empty "
-            "if the value is missing, choose the number columns with columns (--columns a,b), or name the "
-            "column that tells series apart with id_column (--id-column)"
-        )
+        raise _no_number(table, column, int(unread.argmax()))
     infinite = np.isinf(values)
     if infinite.any():
         log.warning("%s, column %s: %d infinite values are missing ones", table.name, column, infinite.sum())
     return np.where(infinite, np.nan, values)
+
+
+def _no_number(table: Table, column: str, row: int) -> InputError:
+    text = table.text(row, column)
+    if re.fullmatch(r"\s*-?\d+,\d+\s*", text):
+        return InputError(f"{table.place(row, column)}: {text!r} is not a number; write it with a point")
+    numbers = [name for name in table.cells.columns if not math.isnan(number_in(table.text(0, name)))]
+    chosen = ",".join(numbers[:8]) + ",..." * (len(numbers) > 8)
+    return InputError(
+        f"{table.place(row, column)}: {text!r} is not a number; leave the cell empty if the value is "
+        f"missing, choose the columns of numbers (--columns '{chosen}'), or name the column that tells "
+        "series apart with id_column (--id-column)"
+    )
 
 
 def number_in(cell: Any) -> float:
@@ -167,6 +204,26 @@ def number_in(cell: Any) -> float:
         return math.nan if isinstance(cell, str) and "_" in cell else float(cell)
     except (TypeError, ValueError):
         return math.nan
+
+
+def categories_of(table: Table, column: str) -> tuple[str, ...] | None:
+    """The different words of a column in the order of the alphabet; None: its cells are numbers."""
+    cells = table.cells[column]
+    if not holds_text(cells):
+        return None
+    words = sorted({word for word in table.words(column) if word is not None})
+    declared = isinstance(cells.dtype, (nw.Categorical, nw.Enum))
+    return tuple(words) if declared or any(math.isnan(number_in(word)) for word in words) else None
+
+
+def check_categories(table: Table, column: str, words: Sequence[str]) -> None:
+    """`InputError` for the first cell with a word that is none of these."""
+    for row, word in enumerate(table.words(column)):
+        if word is not None and word not in words:
+            raise InputError(
+                f"{table.place(row, column)}: {word!r} is not among the words that the model was trained "
+                f"with: {', '.join(words)}"
+            )
 
 
 def rows_by_value(table: Table, column: str) -> dict[Any, Int[np.ndarray, " _"]]:

@@ -3,23 +3,31 @@
 import logging
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from toto.evaluation.backtest_origins import RollingForecaster
+from toto.evaluation.backtest_quantiles import QuantileForecaster
 from toto.evaluation.backtest_result import Backtest
-from toto.evaluation.backtest_scores import Scores, WindowForecast, probability_integral_transform
+from toto.evaluation.backtest_scores import (
+    AnyForecast,
+    Scores,
+    WindowForecast,
+    probability_integral_transform,
+)
 from toto.evaluation.backtest_windows import as_regular_series, rolling_windows
 from toto.evaluation.baselines import SeasonalNaive
 from toto.evaluation.choose import DEFAULT_CONTEXT
 from toto.evaluation.evaluate import Progress, measurement
-from toto.evaluation.forecaster import Target, TotoUnderTest
-from toto.evaluation.metrics import levels_of
+from toto.evaluation.forecaster import Target
+from toto.evaluation.metrics import levels_of, metric_names
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
-from toto.inference.forecast import Forecast
-from toto.model.toto import Toto
+from toto.inference.arguments import count, flag, seed_number
+from toto.inference.models import Model, draws_paths, load_model
+from toto.inference.quantile_forecast import QuantileForecast
 
 log = logging.getLogger(__name__)
 
@@ -27,14 +35,14 @@ PICTURE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
 def backtest(
-    model: Toto | str,
+    model: Model | str | Path,
     data: Any,
     horizon: int,
     windows: int = 10,
     step: int | None = None,
     *,
     context: int = DEFAULT_CONTEXT,
-    metrics: Sequence[str] = ("mase", "crps"),
+    metrics: str | Sequence[str] = ("mase", "crps"),
     season: int | None = None,
     num_samples: int = 32,
     seed: int = 0,
@@ -50,18 +58,21 @@ def backtest(
     gives the same forecasts; all others are forecast in batches.
 
     Args:
-        model: a loaded model; or the name of a bundled one, a folder, a file or a hub id.
+        model: a loaded model of either generation; or the name of a bundled one, a folder, a file or a hub
+            id.
         data: a data frame, wide or long, whose time and id columns have usual names; an array [time] or
             [variates, time]; a list of arrays; or `RegularSeries`. NaN is missing.
         horizon: steps that are forecast in each window.
         windows: of each series.
         step: steps from window to window (None: the horizon, so that they do not overlap).
         context: last steps of the history that the model sees. Scores and seasonal naive use all of it.
-        metrics: names out of `toto.evaluation.metrics.METRICS`.
-        season: steps of a season, for the MASE and seasonal naive (None: see `rolling_windows`).
-        num_samples, seed: of the sample paths.
+        metrics: one or several names out of `toto.evaluation.metrics.METRICS`.
+        season: steps of a season, for the MASE and seasonal naive (None: the longest natural cycle that the
+            history before the first window holds twice, else 1; see `natural_season`).
+        num_samples, seed: of the sample paths; models of quantiles draw none.
         independent: True forecasts every variate by itself, as if the others were not there.
-        quantiles_from: "distribution", the one the paths are drawn from, or the "paths" themselves.
+        quantiles_from: "distribution", the one the paths are drawn from, or the "paths" themselves. Of models
+            of quantiles it is always the levels that they predict, with exponential tails outside them.
         name, model_name: of the data and the model, for the report.
         progress: called as progress(windows done, windows in all).
 
@@ -69,47 +80,56 @@ def backtest(
         InputError: an argument that breaks a rule, or a series too short; the message names it.
         CheckpointError: no such model.
     """
-    levels = tuple(sorted({*levels_of(metrics), *PICTURE_LEVELS}))
-    grouping = "univariate" if independent else "multivariate"
-    shown = model_name or (model if isinstance(model, str) else "Toto")
+    names = metric_names(metrics)
+    levels = tuple(sorted({*levels_of(names), *PICTURE_LEVELS}))
+    grouping = "univariate" if flag("independent", independent) else "multivariate"
+    shown = model_name or (str(model) if isinstance(model, (str, Path)) else "Toto")
+    num_samples, seed = count("num_samples", num_samples), seed_number(seed)
     settings = Settings(shown, context, num_samples, seed, grouping, quantiles_from)
     series = as_regular_series(data)
+    whole = rolling_windows(name, series, horizon, windows, step, season)
     if independent:
         series = [part for one in series for part in one.split()]
-    task = rolling_windows(name, series, horizon, windows, step, season)
-    loaded = Toto.from_pretrained(model) if isinstance(model, str) else model
-    forecaster = RollingForecaster(loaded, settings)
+    task = whole.by_variate() if independent else whole
+    loaded = load_model(model) if isinstance(model, (str, Path)) else model
+    forecaster = _rolling(loaded, settings)
     found: dict[int, WindowForecast] = {}
     started = time.perf_counter()
     for place, window, forecast in forecaster.forecasts(task):
         found[place] = _summary(window, forecast, task, levels, seed + place)
         if progress is not None:
             progress(len(found), task.num_windows)
-    seconds = time.perf_counter() - started
     result = Backtest(
         series,
-        measurement(task, TotoUnderTest(loaded, settings), levels),
+        measurement(whole, forecaster.settings, levels),
         levels,
         [found[place] for place in range(task.num_windows)],
-        tuple(metrics),
-        seconds,
+        names,
+        time.perf_counter() - started,
         forecaster.num_shared,
     )
     _note_unscored(result)
     return result
 
 
+def _rolling(model: Any, settings: Settings) -> RollingForecaster | QuantileForecaster:
+    if draws_paths(model):
+        return RollingForecaster(model, settings)
+    return QuantileForecaster(model, settings.of_levels())
+
+
 _NAIVE = SeasonalNaive(Settings("seasonal-naive"))
 
 
 def _summary(
-    window: Window, forecast: Forecast, task: Task, levels: tuple[float, ...], seed: int
+    window: Window, forecast: AnyForecast, task: Task, levels: tuple[float, ...], seed: int
 ) -> WindowForecast:
     """What is kept of a forecast: its distribution would take too much memory."""
     target = Target(task.horizon, task.seasonality, levels)
+    known = forecast.distribution if isinstance(forecast, QuantileForecast) else forecast
     return WindowForecast(
         window,
-        forecast.quantile(levels)[:, 0].double().cpu().numpy(),
+        known.quantile(levels)[:, 0].double().cpu().numpy(),
         probability_integral_transform(forecast, window.actual, seed),
         _NAIVE.quantiles([window.history], target, [0])[0],
     )

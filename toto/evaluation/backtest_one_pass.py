@@ -11,11 +11,11 @@ import torch
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.evaluation.task import Series
+from toto.inference.budget import tokens_at_once
 from toto.inference.context import prepare_context
 from toto.inference.decoding import Decoded, DecodingState, Draw, Step, Window, advance, decode
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
-from toto.inference.memory import TOKENS_AT_ONCE
 from toto.inference.recovery import in_parts
 from toto.model.backbone import TotoBackbone
 from toto.model.cache import KVCache
@@ -84,7 +84,7 @@ class OnePass:
                 2, 3
             )
 
-        in_parts(num_samples, max(1, TOKENS_AT_ONCE // variates), "sample paths", draw)
+        in_parts(num_samples, max(1, tokens_at_once(series.device) // variates), "sample paths", draw)
         distribution = recorder.result(series.new_empty(1, 0, horizon))
         return Forecast(distribution.mean, paths, distribution)
 

@@ -6,9 +6,9 @@ from itertools import islice
 from toto.evaluation.backtest_one_pass import OnePass
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
+from toto.inference.budget import tokens_at_once
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster import TotoForecaster
-from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU
 from toto.model.toto import Toto
 
 PlacedForecast = tuple[int, Window, Forecast]
@@ -58,7 +58,7 @@ class RollingForecaster:
             origin = window.history.shape[1]
             if sizes.patch_size <= origin <= (self.settings.context or origin):
                 by_edge.setdefault(origin % sizes.stride, []).append((place, window))
-        at_once = TOKENS_AT_ONCE if self._backbone.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU
+        at_once = tokens_at_once(self._backbone.device)
 
         def pays(group: list[tuple[int, Window]]) -> bool:
             tokens = [w.history.shape[0] * sizes.num_patches(w.history.shape[1]) for _, w in group]

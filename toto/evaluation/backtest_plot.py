@@ -1,10 +1,12 @@
 """Pictures of a backtest; each part draws on given axes, so that a page or one figure can hold it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
+from toto.data.regular_series import Moments
 from toto.evaluation.backtest_result import Backtest
 from toto.evaluation.backtest_scores import Scores, coverage
 from toto.inference.plot import ACTUAL, FUTURE, HISTORY, import_matplotlib
@@ -170,53 +172,47 @@ def error_by_step(result: Backtest) -> tuple[Steps, Steps]:
 def draw_forecast(axis: "Axes", result: Backtest, shown: Shown) -> None:
     """One forecast with its end of the history, what then happened, and seasonal naive."""
     forecast = result.forecasts[shown.place]
-    series, variate = result.series[forecast.window.series_index], shown.variate
-    origin, horizon = forecast.window.history.shape[1], forecast.window.actual.shape[1]
+    window, variate = forecast.window, shown.variate
+    series, actual = result.series[window.series_index], window.actual[variate]
+    origin, horizon = window.history.shape[1], len(actual)
     past = min(origin, max(2 * horizon, 24))
+    history = window.history[variate, -past:]
     times = series.times(origin - past, past + horizon)
-    before, after = times[:past], times[past:]
+    after, middle = times[past:], result.levels.index(0.5)
     quantiles = dict(zip(result.levels, forecast.quantiles[:, variate], strict=True))
+    naive = forecast.naive[middle, variate]
+    _draw_intervals(axis, after, quantiles)
     marker = "o" if horizon == 1 else None
-    for share, shade in ((0.95, 0.13), (0.8, 0.2), (0.5, 0.3)):
-        low, high = (
-            min(quantiles, key=lambda level: abs(level - edge)) for edge in (0.5 - share / 2, 0.5 + share / 2)
-        )
-        axis.fill_between(
-            after,
-            quantiles[low],
-            quantiles[high],
-            color=FUTURE,
-            alpha=shade,
-            linewidth=0,
-            label=f"{share:.0%} interval",
-        )
-    axis.plot(before, forecast.window.history[variate, -past:], color=HISTORY, linewidth=1, label="history")
-    middle = forecast.naive[result.levels.index(0.5), variate]
-    axis.plot(after, middle, color=NAIVE, linewidth=1, linestyle="--", marker=marker, label="seasonal naive")
+    axis.plot(times[:past], history, color=HISTORY, linewidth=1, label="history")
+    axis.plot(after, naive, color=NAIVE, linewidth=1, linestyle="--", marker=marker, label="seasonal naive")
     axis.plot(after, quantiles[0.5], color=FUTURE, linewidth=1.6, marker=marker, label="median")
-    axis.plot(
-        after, forecast.window.actual[variate], color=ACTUAL, linewidth=1.1, marker=marker, label="actual"
-    )
-    _limit(
-        axis,
-        np.concatenate(
-            [
-                forecast.window.history[variate, -past:],
-                forecast.window.actual[variate],
-                quantiles[0.1],
-                quantiles[0.9],
-            ]
-        ),
-    )
+    axis.plot(after, actual, color=ACTUAL, linewidth=1.1, marker=marker, label="actual")
+    _limit(axis, np.concatenate([history, actual, quantiles[0.1], quantiles[0.9]]))
     axis.axvline(after[0], color="#9aa0a6", linewidth=0.8, linestyle=":")
     axis.margins(x=0.01)
     _style(axis, shown.title, "" if times.dtype.kind == "M" else series.time_column, "")
     if times.dtype.kind == "M":
-        dates = import_matplotlib("dates")
-        locator = dates.AutoDateLocator(minticks=4, maxticks=8)
-        axis.xaxis.set_major_locator(locator)
-        axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
-        axis.xaxis.get_offset_text().set_fontsize(8)
+        _show_dates(axis)
+
+
+def _draw_intervals(axis: "Axes", steps: Moments, quantiles: Mapping[float, Steps]) -> None:
+    """Central intervals, as near to 95, 80 and 50 % as there are quantiles."""
+    for share, shade in ((0.95, 0.13), (0.8, 0.2), (0.5, 0.3)):
+        low, high = (_nearest(quantiles, edge) for edge in (0.5 - share / 2, 0.5 + share / 2))
+        label = f"{share:.0%} interval"
+        axis.fill_between(steps, low, high, color=FUTURE, alpha=shade, linewidth=0, label=label)
+
+
+def _nearest(quantiles: Mapping[float, Steps], wanted: float) -> Steps:
+    return quantiles[min(quantiles, key=lambda level: abs(level - wanted))]
+
+
+def _show_dates(axis: "Axes") -> None:
+    dates = import_matplotlib("dates")
+    locator = dates.AutoDateLocator(minticks=4, maxticks=8)
+    axis.xaxis.set_major_locator(locator)
+    axis.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+    axis.xaxis.get_offset_text().set_fontsize(8)
 
 
 def _limit(axis: "Axes", values: Float[np.ndarray, " n"]) -> None:
@@ -236,22 +232,13 @@ def _draw_table(axis: "Axes", frame: Any) -> None:
     num_lines = len(rows) + 1
     x = np.linspace(0.30, 1.0, len(header) - 1)
     for line, cells in enumerate([header, *rows]):
+        look: dict[str, Any] = {"fontsize": 9, "va": "center", "transform": axis.transAxes}
+        look["fontweight"] = "bold" if line in (0, len(rows)) else "normal"
         y = 1 - (line + 0.5) / num_lines
-        bold = "bold" if line in (0, len(rows)) else "normal"
-        axis.text(0, y, cells[0], fontsize=9, fontweight=bold, va="center", transform=axis.transAxes)
+        axis.text(0, y, cells[0], **look)
         for place, cell, name in zip(x, cells[1:], header[1:], strict=True):
             colour = relative_colour(cell) if name == "rel." and line else "black"
-            axis.text(
-                place,
-                y,
-                cell,
-                fontsize=9,
-                fontweight=bold,
-                color=colour,
-                ha="right",
-                va="center",
-                transform=axis.transAxes,
-            )
+            axis.text(place, y, cell, color=colour, ha="right", **look)
     for y in (1 - 1 / num_lines, 1 / num_lines):
         axis.plot([0, 1], [y, y], color=GRID, linewidth=1, transform=axis.transAxes)
 

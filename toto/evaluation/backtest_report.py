@@ -83,7 +83,7 @@ def notes(result: Backtest) -> list[str]:
         "overall: mean over the series; of rel. the geometric mean",
         *_left_out(result),
         f"{record.settings}; season {record.seasonality}; {record.windows}; toto {record.toto_version}; "
-        f"{result.seconds:.1f} s, {result.num_shared} of {record.num_windows} windows from shared passes",
+        f"{result.seconds:.1f} s, {result.num_shared} of {len(result.forecasts)} windows from shared passes",
     ]
 
 

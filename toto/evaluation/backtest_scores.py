@@ -10,7 +10,9 @@ from jaxtyping import Float, Int
 from toto.evaluation.metrics import METRICS, Future, Quantiles
 from toto.evaluation.task import Window
 from toto.inference.forecast import Forecast
+from toto.inference.quantile_forecast import QuantileForecast
 
+AnyForecast = Forecast | QuantileForecast
 Pit = Float[np.ndarray, "variates horizon"]
 PitValues = Float[np.ndarray, " values"]
 
@@ -33,7 +35,7 @@ class WindowForecast(NamedTuple):
     naive: Quantiles
 
 
-def probability_integral_transform(forecast: Forecast, actual: Future, seed: int) -> Pit:
+def probability_integral_transform(forecast: AnyForecast, actual: Future, seed: int) -> Pit:
     """Where the actual values fall in the forecast: uniform between 0 and 1 if its probabilities are right.
 
     P(step <= actual) of the distribution, or where there are sample paths alone, the rank of the actual value

@@ -1,6 +1,8 @@
 """What a backtest is run on: tables, arrays and lists as regular series, and their rolling windows."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,13 @@ from toto.data.frame import series_from_table
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table, is_frame
-from toto.data.time_grid import BusinessDayGrid, EvenGrid, TimeGrid
+from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
+from toto.evaluation.season import natural_season
 from toto.evaluation.task import Task
 from toto.inference.arguments import count
 
-# cycles in seconds, and the shortest steps that repeat by them: weeks by years, days by weeks
-_DAY, _WEEK = 86_400, 604_800
-_CYCLES = {31_556_952: _WEEK, _WEEK: _DAY, _DAY: 0, 3600: 0, 60: 0}
+log = logging.getLogger(__name__)
 
 
 def as_regular_series(data: Any) -> list[RegularSeries]:
@@ -33,6 +34,11 @@ def as_regular_series(data: Any) -> list[RegularSeries]:
         return [data]
     if is_frame(data):
         return series_from_table(Table(data))
+    if data is None or isinstance(data, (str, PathLike, Mapping)):
+        raise InputError(
+            f"data must be a data frame, an array, or a list of arrays, got {data!r:.60}: read a file with "
+            "pandas.read_csv, or use toto backtest FILE"
+        )
     if isinstance(data, Sequence) and data and isinstance(data[0], RegularSeries):
         return list(data)
     several = isinstance(data, Sequence) and bool(data) and np.ndim(data[0]) > 0
@@ -43,10 +49,18 @@ def as_regular_series(data: Any) -> list[RegularSeries]:
 
 def _from_array(values: Any, name: str) -> RegularSeries:
     """An array as a series whose steps are numbered from 0."""
-    series = MaskedTimeseries.from_array(values).series
+    try:
+        series = MaskedTimeseries.from_array(values).series
+    except InputError as error:
+        raise InputError(f"data, {name}: {error}" if name else f"data: {error}") from error
     if series.ndim != 2:
         raise InputError(
             f"data must be [time] or [variates, time], or a list of such, got shape {tuple(series.shape)}"
+        )
+    num_variates, num_steps = series.shape
+    if num_variates > num_steps:
+        log.warning(
+            "data: %d variates of %d steps; if time comes first, pass data.T", num_variates, num_steps
         )
     array = series.detach().cpu().double().numpy()
     array = np.where(np.isfinite(array), array, np.nan)
@@ -123,26 +137,3 @@ def _common_season(series: Sequence[RegularSeries], num_steps: int) -> int:
 
 def _who(one: RegularSeries) -> str:
     return f"the series {one.series_id}" if one.series_id is not None else f"the series of {one.labels[0]}"
-
-
-def natural_season(grid: TimeGrid, num_steps: int) -> int:
-    """The steps of the longest natural cycle that `num_steps` steps hold twice; 1 where there is none.
-
-    Only cycles of a whole number of steps from 4 to 10,000 count: a year of weeks or months, a week of days,
-    a day of hours or minutes, and so on; of business days the week has 5.
-    """
-    if not grid.counts_time:
-        return 1
-    if isinstance(grid, BusinessDayGrid):
-        return 5 if num_steps >= 10 else 1
-    cycles = [cycle for cycle, shortest_step in _CYCLES.items() if grid.interval_seconds >= shortest_step]
-    for cycle in cycles:
-        steps = round(cycle / grid.interval_seconds)
-        if 4 <= steps <= 10_000 and 2 * steps <= num_steps and _divides(cycle, steps, grid.interval_seconds):
-            return steps
-    return 1
-
-
-def _divides(cycle: int, steps: int, interval: float) -> bool:
-    """Whether the cycle has so many steps, to 1 %: a year is 52 weeks."""
-    return abs(steps * interval - cycle) <= 0.01 * cycle

@@ -40,9 +40,11 @@ def _normal_quantiles(history: Series, target: Target) -> Quantiles:
     season = usable_seasonality(history, target.seasonality)
     steps = np.arange(target.horizon)
     middle = _last_known_season(history, season)[:, steps % season]
+    z = np.array([NormalDist().inv_cdf(level) for level in target.levels])
+    if not z.any():
+        return np.stack([middle] * len(z))  # medians alone: no need of a spread, which takes longest
     spread = np.sqrt(mean_of_known(seasonal_differences(history, season) ** 2))
     sigma = np.nan_to_num(spread)[:, None] * np.sqrt(1 + steps // season)
-    z = np.array([NormalDist().inv_cdf(level) for level in target.levels])
     return middle + z[:, None, None] * sigma
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
+from toto.errors import InputError
 from toto.evaluation.boom_tasks import boom_tasks
-from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
-from toto.evaluation.command import run_command
+from toto.evaluation.choose import make_forecaster
+from toto.evaluation.command import add_options, checked_settings, run_command
 from toto.evaluation.evaluate import Result, evaluate
 from toto.evaluation.gift_eval_tasks import TERMS
-from toto.evaluation.report import TextTable, check_output, progress_bar, write_results
+from toto.evaluation.report import ResultsFile, TextTable, progress_bar
 
 SHIFT = 1e-5  # keeps a score of 0 from making a geometric mean 0
 COMPARED = ("mase", "crps")  # relative to the baseline
@@ -37,19 +38,20 @@ def build_parser() -> argparse.ArgumentParser:
     add("--data", type=Path, required=True, help="folder of the datasets, such as ds-1036-T")
     add("--datasets", nargs="+", metavar="NAME", default=[], help="folders in it (default: all)")
     add("--terms", nargs="+", default=list(TERMS), help="(default: short medium long)")
+    text = "list of the benchmark, boom_properties.json: which terms each dataset has"
+    add("--properties", type=Path, metavar="FILE", help=text)
     add("--baseline", default="seasonal-naive", help="what scores are relative to")
     add_options(parser)
     return parser
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate the tasks one by one, print a row for each when it is done, and write the results."""
-    if options.out:
-        check_output(options.out)
-    tasks = boom_tasks(options.data, options.datasets, options.terms)
-    settings = chosen_settings(options)
+    """Evaluate the tasks one by one; print a row for each and write its results when it is done."""
+    settings = checked_settings(options)
+    tasks = boom_tasks(options.data, options.datasets, options.terms, options.properties)
     baseline = make_forecaster(replace(settings, model=options.baseline, context=None), options.device)
     forecaster = make_forecaster(settings, options.device)
+    out = ResultsFile(options.out)
     table = TextTable(
         {
             "task": 22,
@@ -67,10 +69,12 @@ def run(options: argparse.Namespace) -> None:
     for task in tasks:
         with progress_bar(task.name) as progress:
             results.append(evaluate(task, forecaster, progress=progress))
-        references.append(evaluate(task, baseline))
+            references.append(evaluate(task, baseline))
         table.row(*_cells(results[-1], references[-1]))
-    if options.out:
-        write_results([*results, *references], options.out)
+        out.add(results[-1])
+        out.add(references[-1])
+    if not results:
+        raise InputError(f"terms: no series is long enough for {', '.join(options.terms)}")
     print(summary([result.scores for result in results], [result.scores for result in references]))
     print(results[-1].measurement)
 

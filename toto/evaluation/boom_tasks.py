@@ -24,67 +24,119 @@ _OTHER_NAMES = {"MIN": "T", "ME": "M", "MS": "M"}
 
 
 def boom_tasks(
-    folder: Path, names: Sequence[str] = (), terms: Sequence[str] = tuple(TERMS)
+    folder: Path,
+    names: Sequence[str] = (),
+    terms: Sequence[str] = tuple(TERMS),
+    properties: Path | None = None,
 ) -> Iterator[Task]:
-    """Every named dataset in every term that leaves at least a horizon of history before its first window.
+    """Every named dataset in every term; what is there is checked at once, and read when it is reached.
 
     Args:
         folder: where the folders of the datasets are.
-        names: of the datasets; none: all that are there.
+        names: of the datasets; none: those of `properties`, else all that are there.
         terms: out of short, medium and long: 1, 10 and 15 horizons of the frequency.
+        properties: the list of the benchmark (`boom_properties.json`), which says of each dataset whether it
+            has the short term alone; None: terms that are longer than half of a series are left out.
 
     Raises:
-        InputError: a folder, dataset or term that does not exist, at once; a damaged file, or an interval
-            without a horizon, when its dataset is reached.
+        InputError: a folder, dataset or term that does not exist, or a list that cannot be read; when its
+            dataset is reached, a damaged file, an interval without a horizon, or too short a series.
         MissingExtraError: pyarrow is not installed.
     """
     unknown = [term for term in terms if term not in TERMS]
     if unknown or not terms:
         raise InputError(f"terms must be among {', '.join(TERMS)}, got {', '.join(unknown) or 'none'}")
+    _import_arrow()
     there = sorted(path.parent.name for path in folder.glob("*/state.json"))
     if not there:
         raise InputError(f"{folder}: there is no dataset of BOOM, a folder with state.json; check --data")
-    absent = [name for name in names if name not in there]
+    listed = None if properties is None else _listed_terms(properties)
+    chosen = dict.fromkeys(names or listed or there)
+    absent = [name for name in chosen if name not in there]
     if absent:
-        raise InputError(f"datasets must be folders in {folder} with a state.json, got {', '.join(absent)}")
-    return (task for name in names or there for task in _of_dataset(folder, name, terms))
+        raise InputError(f"datasets must be folders in {folder} with a state.json, got {_some(absent)}")
+    unlisted = [name for name in chosen if listed is not None and name not in listed]
+    if unlisted:
+        raise InputError(f"datasets must be in {properties}, got {_some(unlisted)}")
+    files = {name: _data_files(folder / name) for name in chosen}
+    return (
+        task
+        for name in chosen
+        for task in _of_dataset(name, files[name], terms, None if listed is None else listed[name])
+    )
 
 
-def _of_dataset(folder: Path, name: str, terms: Sequence[str]) -> Iterator[Task]:
-    series, frequency = read_dataset(folder / name)
+def _listed_terms(path: Path) -> dict[str, Sequence[str]]:
+    """The terms of each dataset; in the list stands short or, for all of them, a longer one."""
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        longest = {name: entry["term"] for name, entry in entries.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not the list of BOOM, a term for each dataset: {error!r}") from error
+    return {name: ("short",) if term == "short" else tuple(TERMS) for name, term in longest.items()}
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more
+
+
+def _of_dataset(
+    name: str, files: Sequence[Path], terms: Sequence[str], listed: Sequence[str] | None
+) -> Iterator[Task]:
+    series, frequency = read_dataset(files)
     horizon, seasonality = horizon_and_season(frequency)
     shortest = min(values.shape[1] for values in series)
-    for term in terms:
+    for term in dict.fromkeys(terms):
         steps = horizon * TERMS[term]
-        if term == "short" or shortest >= 2 * steps:
+        fits = term == "short" or shortest >= 2 * steps
+        if fits if listed is None else term in listed:
             yield last_windows(f"{name}/{term}", series, steps, seasonality)
 
 
-def read_dataset(folder: Path) -> tuple[list[AnySeries], str]:
-    """The series of a dataset, [variates, time] each and NaN where missing, and their interval.
+def _data_files(folder: Path) -> list[Path]:
+    """The Arrow files of a dataset, which are there."""
+    try:
+        state = json.loads((folder / "state.json").read_text(encoding="utf-8"))
+        files = [folder / entry["filename"] for entry in state["_data_files"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: not a dataset as BOOM has it: {error!r}") from error
+    missing = [file for file in files if not file.is_file()]
+    if missing or not files:
+        raise InputError(f"{folder}: not a dataset as BOOM has it: no file {missing[0] if missing else ''}")
+    return files
+
+
+def read_dataset(files: Sequence[Path]) -> tuple[list[AnySeries], str]:
+    """The series in the Arrow files of a dataset, [variates, time] each, NaN where missing; their interval.
 
     Raises:
-        InputError: a file that is missing, damaged, or without `target` and `freq`.
+        InputError: a file that is damaged, or without `target` and `freq`, or no series.
         MissingExtraError: pyarrow is not installed.
     """
+    arrow, series, frequency = _import_arrow(), list[AnySeries](), ""
+    for path in files:
+        try:
+            with arrow.memory_map(str(path)) as file:
+                table = arrow.ipc.open_stream(file).read_all()
+                series += [_target(row.values) for row in table["target"]]
+                frequency = frequency or str(table["freq"][0])
+        except (OSError, ValueError, KeyError, IndexError, AttributeError, arrow.ArrowException) as error:
+            raise InputError(f"{path}: not a file of BOOM: {error}") from error
+    return series, frequency
+
+
+def _target(values: Any) -> AnySeries:
+    """An array of Arrow, of numbers or of lists of them, as [variates, time]."""
+    variates = [row.values for row in values] if values.type.num_fields else [values]
+    return np.stack([row.to_numpy(zero_copy_only=False) for row in variates]).astype(np.float64)
+
+
+def _import_arrow() -> Any:
     try:
-        arrow = import_module("pyarrow")
+        return import_module("pyarrow")
     except ImportError:
         raise MissingExtraError("pyarrow", "pandas", "reading BOOM") from None
-    try:
-        state = json.loads((folder / "state.json").read_text())
-        rows: list[dict[str, Any]] = []
-        for entry in state["_data_files"]:
-            with arrow.memory_map(str(folder / entry["filename"])) as file:
-                rows += arrow.ipc.open_stream(file).read_all().select(["target", "freq"]).to_pylist()
-        series = [np.atleast_2d(np.array(row["target"], np.float64)) for row in rows]
-        if not series:
-            raise InputError(f"{folder}: there is no series in its files")
-        return series, str(rows[0]["freq"])
-    except (OSError, ValueError, KeyError, TypeError, arrow.ArrowException) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{folder}: not a dataset as BOOM has it: {error}") from error
 
 
 def horizon_and_season(frequency: str) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The evaluator: forecasts of every window of a task, scored as they come."""
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,9 +9,10 @@ from itertools import islice
 from typing import Any
 
 import toto
+from toto.errors import InputError
 from toto.evaluation.forecaster import Forecaster, Target
 from toto.evaluation.metrics import METRICS, AnyQuantiles, Tally
-from toto.evaluation.record import Measurement
+from toto.evaluation.record import Measurement, Settings
 from toto.evaluation.task import AnySeries, Task, Window
 
 log = logging.getLogger(__name__)
@@ -40,19 +42,20 @@ class Result:
         return 100 * self.seconds / self.num_forecasts
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that JSON can hold."""
-        return vars(self) | {"measurement": self.measurement.to_dict()}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Result":
-        """The result that `to_dict` wrote."""
-        return cls(**values | {"measurement": Measurement.from_dict(values["measurement"])})
+        """Plain values that JSON can hold; a score that is not defined is None."""
+        scores = {name: score if math.isfinite(score) else None for name, score in self.scores.items()}
+        return {
+            "measurement": self.measurement.to_dict(),
+            "scores": scores,
+            "num_forecasts": self.num_forecasts,
+            "seconds": round(self.seconds, 3),
+        }
 
 
 def evaluate(
     task: Task,
     forecaster: Forecaster,
-    metrics: Sequence[str] = tuple(METRICS),
+    metrics: str | Sequence[str] = tuple(METRICS),
     progress: Progress | None = None,
 ) -> Result:
     """Forecast every window of a task and score the forecasts, in one pass.
@@ -64,8 +67,13 @@ def evaluate(
         progress: called as progress(windows done, windows in all).
 
     Raises:
-        InputError: a metric of unknown name, or what the forecaster does not take.
+        InputError: no forecaster, a metric of unknown name, or what the forecaster does not take.
     """
+    if not isinstance(forecaster, Forecaster):
+        raise InputError(
+            f"forecaster must have settings and quantiles(...), got {forecaster!r:.60}: make one with "
+            "make_forecaster(Settings(name of a model))"
+        )
     tally = Tally(metrics)
     stopwatch = Stopwatch(forecaster)
     for window, quantiles in forecast_windows(task, stopwatch, tally.levels, progress=progress):
@@ -77,11 +85,11 @@ def evaluate(
             tally.num_without_scale,
             task.num_forecasts,
         )
-    record = measurement(task, forecaster, tally.levels)
+    record = measurement(task, forecaster.settings, tally.levels)
     return Result(record, tally.scores(), task.num_forecasts, stopwatch.seconds)
 
 
-def measurement(task: Task, forecaster: Forecaster, levels: tuple[float, ...]) -> Measurement:
+def measurement(task: Task, settings: Settings, levels: tuple[float, ...]) -> Measurement:
     """The record of an evaluation."""
     return Measurement(
         task=task.name,
@@ -93,7 +101,7 @@ def measurement(task: Task, forecaster: Forecaster, levels: tuple[float, ...]) -
         horizon=task.horizon,
         seasonality=task.seasonality,
         quantile_levels=levels,
-        settings=forecaster.settings,
+        settings=settings,
         toto_version=toto.__version__,
     )
 

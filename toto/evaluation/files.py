@@ -41,10 +41,14 @@ def read_wide(path: Path) -> tuple[list[str], Series]:
         for number, line in enumerate(lines, start=2):
             if len(line) != len(header):
                 raise InputError(f"{path}, line {number}: {len(line)} cells, the header has {len(header)}")
-            rows.append(_numbers(line[1:], f"{path}, line {number}"))
+            rows.append(line[1:])
     if not rows or len(header) < 2:
         raise InputError(f"{path}: no values; a table has a header and a column of times at its left")
-    return header[1:], np.array(rows).T.copy()
+    try:
+        values = np.array(rows, np.float64)
+    except ValueError:  # a cell that is missing, or no number
+        values = np.array([_numbers(cells, f"{path}, line {i}") for i, cells in enumerate(rows, start=2)])
+    return header[1:], values.T.copy()
 
 
 def read_rows(path: Path) -> dict[str, Float[np.ndarray, " time"]]:

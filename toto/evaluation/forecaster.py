@@ -1,14 +1,17 @@
 """What is evaluated: one small interface for models and baselines, and Toto behind it."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from torch import Tensor
 
 from toto.evaluation.metrics import AnyQuantiles
 from toto.evaluation.record import Settings
 from toto.evaluation.task import AnySeries
 from toto.inference.forecaster import TotoForecaster
+from toto.inference.forecaster2 import AS_PUBLISHED, Toto2Forecaster
+from toto.inference.models import Model, draws_paths
 from toto.model.toto import Toto
 
 
@@ -41,6 +44,11 @@ class Forecaster(Protocol):
         """
 
 
+def under_test(model: Any, settings: Settings) -> Forecaster:
+    """A loaded model of either generation as something that can be evaluated."""
+    return TotoUnderTest(model, settings) if draws_paths(model) else Toto2UnderTest(model, settings)
+
+
 class TotoUnderTest:
     """Toto, as `TotoForecaster` runs it: quantiles of its sample paths.
 
@@ -57,12 +65,7 @@ class TotoUnderTest:
         self, histories: Sequence[AnySeries], target: Target, ids: Sequence[int]
     ) -> list[AnyQuantiles]:
         """See `Forecaster`."""
-        inputs: list[AnySeries] = list(histories)
-        input_ids = list(ids)
-        if self.settings.grouping == "univariate":
-            pairs = list(zip(histories, ids, strict=True))
-            inputs = [history[place : place + 1] for history, _ in pairs for place in range(len(history))]
-            input_ids = [first + place for history, first in pairs for place in range(len(history))]
+        inputs, input_ids = _grouped(histories, ids, self.settings)
         forecasts = self._forecaster.forecast(
             inputs,
             target.horizon,
@@ -73,11 +76,49 @@ class TotoUnderTest:
             keep_distribution=self.settings.quantiles_from == "distribution",
         )
         quantiles = [forecast.quantile(target.levels)[:, 0] for forecast in forecasts]
-        found = [values.double().cpu().numpy() for values in quantiles]
-        return found if self.settings.grouping == "multivariate" else _regrouped(found, histories)
+        return _regrouped(quantiles, histories, self.settings)
 
 
-def _regrouped(rows: Sequence[AnyQuantiles], histories: Sequence[AnySeries]) -> list[AnyQuantiles]:
-    """Quantiles of single variates as those of the histories they come from."""
-    remaining = iter(rows)
+class Toto2UnderTest:
+    """A model of quantiles, as `Toto2Forecaster` runs it with the options of the published scores.
+
+    Levels that it does not predict are those of `QuantileDistribution`, whose tails are exponential.
+
+    Args:
+        model: a loaded model.
+        settings: context and grouping; its name is what tables show.
+    """
+
+    def __init__(self, model: Model, settings: Settings) -> None:
+        self.settings = settings.of_levels()
+        self._forecaster = Toto2Forecaster(model)
+
+    def quantiles(
+        self, histories: Sequence[AnySeries], target: Target, ids: Sequence[int]
+    ) -> list[AnyQuantiles]:
+        """See `Forecaster`."""
+        inputs, _ = _grouped(histories, ids, self.settings)
+        forecasts = self._forecaster.forecast(inputs, target.horizon, **AS_PUBLISHED)
+        quantiles = [forecast.distribution.quantile(target.levels)[:, 0] for forecast in forecasts]
+        return _regrouped(quantiles, histories, self.settings)
+
+
+def _grouped(
+    histories: Sequence[AnySeries], ids: Sequence[int], settings: Settings
+) -> tuple[list[AnySeries], list[int]]:
+    """The series to forecast, histories or single variates of them, and the number of each."""
+    if settings.grouping == "multivariate":
+        return list(histories), list(ids)
+    pairs = [(h, i, place) for h, i in zip(histories, ids, strict=True) for place in range(len(h))]
+    return [h[place : place + 1] for h, _, place in pairs], [i + place for _, i, place in pairs]
+
+
+def _regrouped(
+    quantiles: Sequence[Tensor], histories: Sequence[AnySeries], settings: Settings
+) -> list[AnyQuantiles]:
+    """Quantiles of what `_grouped` made as those of the histories."""
+    found = [values.double().cpu().numpy() for values in quantiles]
+    if settings.grouping == "multivariate":
+        return found
+    remaining = iter(found)
     return [np.concatenate([next(remaining) for _ in history], axis=1) for history in histories]

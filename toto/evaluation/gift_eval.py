@@ -2,24 +2,18 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
 from toto.errors import InputError
-from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
-from toto.evaluation.command import run_command
+from toto.evaluation.choose import make_forecaster
+from toto.evaluation.command import add_options, checked_settings, run_command
 from toto.evaluation.evaluate import Result, evaluate
-from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, SPLITS, local_tasks, official_tasks
+from toto.evaluation.gift_eval_tasks import LOCAL_TASKS, SPLITS, VALIDATION, local_tasks, official_tasks
 from toto.evaluation.published import published_scores
-from toto.evaluation.report import (
-    TextTable,
-    check_output,
-    geometric_mean_relative,
-    progress_bar,
-    write_results,
-)
+from toto.evaluation.report import ResultsFile, TextTable, geometric_mean_relative, progress_bar
 from toto.evaluation.task import Task
 
 COMPARED = ("mase", "crps")
@@ -50,20 +44,18 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate the tasks one by one, print a row for each when it is done, and write the results."""
-    if options.out:
-        check_output(options.out)
+    """Evaluate the tasks one by one; print a row for each and write its results when it is done."""
+    settings = checked_settings(options)
     tasks = _tasks(options)
-    settings = chosen_settings(options)
     baseline = make_forecaster(replace(settings, model=options.baseline, context=None), options.device)
     forecaster = make_forecaster(settings, options.device)
-    table = _Table(options.model)
+    out, table = ResultsFile(options.out), _Table(options.model, _name_width(options))
     for task in tasks:
         with progress_bar(task.name) as progress:
-            result = evaluate(task, forecaster, progress=progress)
-        table.add(result, evaluate(task, baseline))
-    if options.out:
-        write_results([*table.results, *table.references], options.out)
+            result, reference = evaluate(task, forecaster, progress=progress), evaluate(task, baseline)
+        table.add(result, reference)
+        out.add(result)
+        out.add(reference)
     table.end()
     print(f"MASE/CRPS; baseline: {options.baseline}; the last row: geometric means relative to it.")
     print(table.results[-1].measurement)
@@ -72,7 +64,7 @@ def run(options: argparse.Namespace) -> None:
 _Scores = dict[str, dict[str, dict[str, float]]]  # by column, metric and task
 
 
-def _tasks(options: argparse.Namespace) -> Iterator[Task]:
+def _tasks(options: argparse.Namespace) -> Iterable[Task]:
     if not options.official:
         return local_tasks(options.data, options.tasks, options.split)
     if options.split != "test":
@@ -80,17 +72,22 @@ def _tasks(options: argparse.Namespace) -> Iterator[Task]:
     return official_tasks(options.tasks)
 
 
+def _name_width(options: argparse.Namespace) -> int:
+    longest = max(len(name) for name in options.tasks)
+    return max(22, longest + (len(VALIDATION) if options.split == "validation" else 0))
+
+
 class _Table:
     """Scores of the model, of the baseline, and published ones, a row for each task."""
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, name_width: int) -> None:
         self.results: list[Result] = []
         self.references: list[Result] = []
         published = {name: {m: published_scores(m)[name] for m in COMPARED} for name in PUBLISHED}
         ours: _Scores = {name: {m: {} for m in COMPARED} for name in (model[-20:], "baseline")}
         self._columns = ours | published
         widths = {name: max(13, len(name)) for name in self._columns}
-        self._table = TextTable({"task": 22, "cover 80/95": 11, "s/100": 6, **widths})
+        self._table = TextTable({"task": name_width, "cover 80/95": 11, "s/100": 6, **widths})
 
     def add(self, result: Result, reference: Result) -> None:
         """Print the row of a task."""

@@ -3,7 +3,7 @@
 A task is named dataset/frequency/term, as on the leaderboard. Terms are 1, 10 and 15 base horizons.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -17,6 +17,7 @@ from toto.evaluation.files import find_file, read_rows, read_tsf, read_wide
 from toto.evaluation.task import AnySeries, Task, last_windows
 
 SPLITS = ("test", "validation")
+VALIDATION = " (validation)"  # behind the name of a task of that split
 TERMS = {"short": 1, "medium": 10, "long": 15}
 
 _FLAGS = ("Unable to connect to SAP", "Approval system not available")  # columns of L2C that are no KPIs
@@ -81,8 +82,8 @@ _DATASETS = {
 LOCAL_TASKS = tuple(f"{name}/{term}" for name, dataset in _DATASETS.items() for term in dataset.terms)
 
 
-def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS, split: str = "test") -> Iterator[Task]:
-    """Tasks from local files.
+def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS, split: str = "test") -> list[Task]:
+    """Tasks from local files, each once.
 
     Args:
         folder: holds lsf/ETTm1.csv, bizitobs/IAAI24_L2C.csv, m4/Train/Hourly-train.csv and
@@ -93,26 +94,25 @@ def local_tasks(folder: Path, names: Sequence[str] = LOCAL_TASKS, split: str = "
             that must not see the test.
 
     Raises:
-        InputError: a task or split that is not known, at once; a missing or damaged file, when its task is
-            reached.
+        InputError: a task or split that is not known, a missing or damaged file.
     """
     unknown = [name for name in names if name not in LOCAL_TASKS]
     if unknown or not names:
         raise InputError(f"tasks must be among {', '.join(LOCAL_TASKS)}, got {', '.join(unknown) or 'none'}")
     if split not in SPLITS:
         raise InputError(f"split must be one of {', '.join(SPLITS)}, got {split!r}")
-    tasks = _read_tasks(folder, names)
-    return tasks if split == "test" else map(_before, tasks)
+    tasks = _read_tasks(folder, dict.fromkeys(names))
+    return list(tasks if split == "test" else map(_before, tasks))
 
 
 def _before(task: Task) -> Task:
     """The task of the windows before those of `task`, with nothing from there on."""
     num_windows = len(task.origins[0])
     series = [values[:, : origins[0]] for values, origins in zip(task.series, task.origins, strict=True)]
-    return last_windows(f"{task.name} (validation)", series, task.horizon, task.seasonality, num_windows)
+    return last_windows(task.name + VALIDATION, series, task.horizon, task.seasonality, num_windows)
 
 
-def _read_tasks(folder: Path, names: Sequence[str]) -> Iterator[Task]:
+def _read_tasks(folder: Path, names: Iterable[str]) -> Iterator[Task]:
     last_read, series = "", list[AnySeries]()
     for name in names:
         dataset_name, term = name.rsplit("/", 1)
@@ -127,11 +127,11 @@ def official_tasks(names: Sequence[str]) -> Iterator[Task]:
     """Tasks from the loader of GIFT-Eval, which reads the folder in the environment variable GIFT_EVAL.
 
     Args:
-        names: dataset/frequency/term.
+        names: dataset/frequency/term, the dataset by its folder; each counts once.
 
     Raises:
         TotoError: the package gift_eval is not installed.
-        InputError: a term that is not known, at once; no such dataset, when its task is reached.
+        InputError: a term that is not known, or no such dataset.
     """
     wrong = [name for name in names if "/" not in name or name.rsplit("/", 1)[1] not in TERMS]
     if wrong or not names:
@@ -146,22 +146,26 @@ def official_tasks(names: Sequence[str]) -> Iterator[Task]:
             "the official tasks need the package gift_eval, which is not on PyPI: "
             "pip install 'gift_eval @ git+https://github.com/SalesforceAIResearch/gift-eval'"
         ) from error
-    return (_official_task(name, data.Dataset, seasons.get_seasonality) for name in names)
+    datasets = {name: _official_dataset(name, data.Dataset) for name in names}  # files are mapped, not read
+    return (_official_task(name, dataset, seasons.get_seasonality) for name, dataset in datasets.items())
 
 
-def _official_task(name: str, load: Callable[..., Any], seasonality: Callable[[str], int]) -> Task:
+def _official_dataset(name: str, load: Callable[..., Any]) -> Any:
     folder, term = name.rsplit("/", 1)
     try:
         try:
-            dataset = load(name=folder, term=term)
+            return load(name=folder, term=term)
         except FileNotFoundError:  # datasets of a single frequency may have no folder for it
-            dataset = load(name=folder.rsplit("/", 1)[0], term=term)
-        series = [np.atleast_2d(np.asarray(item["target"], np.float64)) for item in dataset.gluonts_dataset]
+            return load(name=folder.rsplit("/", 1)[0], term=term)
     except (OSError, TypeError, KeyError) as error:
         raise InputError(
             f"{name}: gift_eval cannot read dataset {folder!r} in the folder of the environment variable "
             f"GIFT_EVAL: {error}"
         ) from error
+
+
+def _official_task(name: str, dataset: Any, seasonality: Callable[[str], int]) -> Task:
+    series = [np.atleast_2d(np.asarray(item["target"], np.float64)) for item in dataset.gluonts_dataset]
     return last_windows(
         name, series, dataset.prediction_length, seasonality(dataset.freq), num_windows=dataset.windows
     )

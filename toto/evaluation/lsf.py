@@ -1,22 +1,26 @@
 """Command line: `python -m toto.evaluation.lsf --datasets ETTh1 ETTm1 --data DIR`."""
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
-from toto.evaluation.choose import add_options, chosen_settings, make_forecaster
-from toto.evaluation.command import run_command
+import numpy as np
+
+from toto.evaluation.choose import make_forecaster
+from toto.evaluation.command import add_options, checked_settings, run_command
 from toto.evaluation.evaluate import Progress, Result, Stopwatch, forecast_windows, measurement
 from toto.evaluation.forecaster import Forecaster
 from toto.evaluation.lsf_tasks import DATASETS, HORIZONS, check_datasets, lsf_tasks
-from toto.evaluation.metrics import Tally
-from toto.evaluation.report import TextTable, check_output, progress_bar, write_results
+from toto.evaluation.metrics import Future
+from toto.evaluation.report import ResultsFile, TextTable, progress_bar
 from toto.evaluation.task import Task
 
 METRICS = ("mse", "mae")
+MEDIAN = (0.5,)  # the quantile level that they read
 CONTEXT = 2048  # of the published protocol
 
 
@@ -36,30 +40,27 @@ def build_parser() -> argparse.ArgumentParser:
     add("--datasets", nargs="+", required=True, metavar="NAME", help=f"any of {', '.join(DATASETS)}")
     add("--horizons", nargs="+", type=int, default=HORIZONS, metavar="STEPS", help="(default: %(default)s)")
     add("--stride", type=int, default=1, help="steps from window to window (as published: 1)")
-    add_options(parser)
-    parser.set_defaults(context=CONTEXT)
+    add_options(parser, context=CONTEXT)
     return parser
 
 
 def run(options: argparse.Namespace) -> None:
-    """Evaluate the datasets one by one, print a row for each horizon, and write the results."""
-    if options.out:
-        check_output(options.out)
+    """Evaluate the datasets one by one, print and write a row for each horizon."""
+    settings = checked_settings(options)
     check_datasets(options.datasets)
-    forecaster = make_forecaster(chosen_settings(options), options.device)
+    datasets = {
+        name: lsf_tasks(options.data, name, options.horizons, options.stride) for name in options.datasets
+    }
+    forecaster, out = make_forecaster(settings, options.device), ResultsFile(options.out)
     table = TextTable({"dataset": 12, "horizon": 7, "windows": 7, "MSE": 7, "MAE": 7})
-    results: list[Result] = []
-    for name in options.datasets:
-        tasks = lsf_tasks(options.data, name, options.horizons, options.stride)
+    for name, tasks in datasets.items():
         with progress_bar(name) as progress:
-            found = evaluate_horizons(tasks, forecaster, progress)
-        for result in found:
+            results = evaluate_horizons(tasks, forecaster, progress)
+        for result in results:
+            out.add(result)
             record = result.measurement
             table.row(name, str(record.horizon), str(record.num_windows), *_numbers([result]))
-        table.row(name, "mean", "", *_numbers(found))
-        results += found
-    if options.out:
-        write_results(results, options.out)
+        table.row(name, "mean", "", *_numbers(results))
     print(results[-1].measurement)
 
 
@@ -76,23 +77,46 @@ def evaluate_horizons(
         forecaster: a model or a baseline.
         progress: called as progress(windows done, windows in all).
     """
-    tallies = [Tally(METRICS) for _ in tasks]
-    stopwatch = Stopwatch(forecaster)
-    levels, total = tallies[0].levels, max(task.num_windows for task in tasks)
-    done = first_id = 0
+    stopwatch, errors = Stopwatch(forecaster), list[_Errors]()
+    done, total, first_id = 0, max(task.num_windows for task in tasks), 0
     for part in _longest_first(tasks):
-        for window, quantiles in forecast_windows(part, stopwatch, levels, first_id):
-            for task, tally in zip(tasks, tallies, strict=True):
-                if task.horizon <= part.horizon:
-                    tally.add(window.first(task.horizon), quantiles[:, :, : task.horizon])
+        errors.append(_Errors(part.horizon))
+        for window, quantiles in forecast_windows(part, stopwatch, MEDIAN, first_id):
+            errors[-1].add(window.actual, quantiles[0])
             done += 1
             if progress is not None:
                 progress(done, total)
         first_id += part.num_forecasts
     return [
-        Result(measurement(task, forecaster, levels), tally.scores(), task.num_forecasts, stopwatch.seconds)
-        for task, tally in zip(tasks, tallies, strict=True)
+        Result(
+            measurement(task, forecaster.settings, MEDIAN),
+            _scores(errors, task.horizon),
+            task.num_forecasts,
+            stopwatch.seconds,
+        )
+        for task in tasks
     ]
+
+
+class _Errors:
+    """Sums of squared and absolute errors of windows, and their number, by step over all variates."""
+
+    def __init__(self, horizon: int) -> None:
+        self.horizon = horizon
+        self.sums = np.zeros((3, horizon))
+
+    def add(self, actual: Future, median: Future) -> None:
+        """Count one more window; missing values do not count, NaN in a forecast does."""
+        known = np.isfinite(actual)
+        error = np.where(known, actual - median, 0.0)
+        self.sums += [(error**2).sum(axis=0), np.abs(error).sum(axis=0), known.sum(axis=0)]
+
+
+def _scores(errors: Sequence[_Errors], horizon: int) -> dict[str, float]:
+    """MSE and MAE of the first `horizon` steps, over the windows into which these fit."""
+    sums = [some.sums[:, :horizon].sum(axis=1) for some in errors if some.horizon >= horizon]
+    squared, absolute, count = np.sum(sums, axis=0).tolist()
+    return {"mse": squared / count, "mae": absolute / count} if count else dict.fromkeys(METRICS, math.nan)
 
 
 def _longest_first(tasks: Sequence[Task]) -> Iterator[Task]:

@@ -9,8 +9,10 @@ import numpy as np
 from toto.errors import InputError
 from toto.evaluation.files import find_file, read_wide
 from toto.evaluation.task import Series, Task
+from toto.inference.arguments import count
 
 HORIZONS = (96, 192, 336, 720)
+_LEAST_STEPS = 10  # of which a fifth and seven tenths are parts
 
 
 @dataclass(frozen=True)
@@ -52,24 +54,27 @@ def lsf_tasks(folder: Path, name: str, horizons: Sequence[int] = HORIZONS, strid
     Args:
         folder: holds NAME.csv or NAME.csv.gz, with the time in the first column.
         name: out of `DATASETS`.
-        horizons: steps of a window.
+        horizons: steps of a window; each counts once.
         stride: steps from window to window.
 
     Raises:
-        InputError: an unknown dataset, a missing file, a file that is too short, or a horizon longer than the
-            test part.
+        InputError: an unknown dataset, a missing file, a file that is too short, a variate without values to
+            scale by, or a horizon longer than the test part.
     """
     check_datasets([name])
-    if stride < 1:
-        raise InputError(f"stride must be at least 1 step, got {stride}")
+    stride = count("stride", stride)
     if not horizons:
         raise InputError("horizons must hold at least one number of steps, got none")
     path = find_file(folder, f"{name}.csv")
-    _, values = read_wide(path)
+    variates, values = read_wide(path)
     num_training, test = _split(DATASETS[name], values.shape[1], path)
+    known = np.isfinite(values[:, :num_training]).any(axis=1)
+    if not known.all():
+        missing = variates[int(known.argmin())]
+        raise InputError(f"{path}: {missing!r} has no value in the {num_training} steps of the training part")
     scaled = _z_scored(values, num_training)
     tasks = []
-    for horizon in horizons:
+    for horizon in dict.fromkeys(horizons):
         if not 1 <= horizon <= len(test):
             raise InputError(
                 f"horizons must be 1 to {len(test)} steps, the test part of {name}, got {horizon}"
@@ -85,6 +90,8 @@ def lsf_tasks(folder: Path, name: str, horizons: Sequence[int] = HORIZONS, strid
 def _split(dataset: _Dataset, num_steps: int, path: Path) -> tuple[int, range]:
     """The length of the training part, and the steps of the test part."""
     if dataset.parts is None:
+        if num_steps < _LEAST_STEPS:
+            raise InputError(f"{path}: {num_steps} steps, but three parts need at least {_LEAST_STEPS}")
         return int(0.7 * num_steps), range(num_steps - int(0.2 * num_steps), num_steps)
     training, validation, test = dataset.parts
     if num_steps < training + validation + test:

@@ -83,24 +83,32 @@ METRICS = {
 }
 
 
-def levels_of(metrics: Sequence[str]) -> tuple[float, ...]:
-    """The quantile levels that the named metrics read, in order.
+def metric_names(metrics: str | Sequence[str]) -> tuple[str, ...]:
+    """The named metrics, or the one, each once.
 
     Raises:
         InputError: no metric, or one of a name that is not known.
     """
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown or not metrics:
+    if not isinstance(metrics, (str, Sequence)):
+        raise InputError(f"metrics must be a list of names, got {metrics!r}")
+    names = (metrics,) if isinstance(metrics, str) else tuple(dict.fromkeys(metrics))
+    unknown = [str(name) for name in names if name not in METRICS]
+    if unknown or not names:
         raise InputError(f"metrics must be among {', '.join(METRICS)}, got {', '.join(unknown) or 'none'}")
-    return tuple(sorted({level for name in metrics for level in METRICS[name].levels}))
+    return names
+
+
+def levels_of(metrics: str | Sequence[str]) -> tuple[float, ...]:
+    """The quantile levels that the named metrics read, in order; errors are those of `metric_names`."""
+    return tuple(sorted({level for name in metric_names(metrics) for level in METRICS[name].levels}))
 
 
 class Tally:
     """Sums of several metrics over windows."""
 
-    def __init__(self, metrics: Sequence[str]) -> None:
+    def __init__(self, metrics: str | Sequence[str]) -> None:
         self.levels = levels_of(metrics)
-        self._sums: dict[str, list[Sums]] = {name: [] for name in metrics}
+        self._sums: dict[str, list[Sums]] = {name: [] for name in metric_names(metrics)}
         self._series: list[int] = []
         self.num_without_scale = 0  # variates of windows that MASE leaves out
 

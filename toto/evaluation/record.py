@@ -1,9 +1,11 @@
 """What exactly a score was measured on, and with what."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from toto.errors import InputError
+from toto.inference.arguments import count, flag, seed_number
 
 _CHOICES = {"grouping": ("multivariate", "univariate"), "quantiles_from": ("paths", "distribution")}
 
@@ -17,8 +19,12 @@ class Settings:
     num_samples, seed: of its sample paths; None where it draws none.
     grouping: whether the variates of a series are forecast together or each by itself.
     quantiles_from: the paths themselves, or the distribution they are drawn from
-        (`TotoForecaster.forecast(..., keep_distribution=True)`).
+        (`TotoForecaster.forecast(..., keep_distribution=True)`). Of a model of quantiles, which draws no
+        samples, the distribution has exponential tails (`QuantileDistribution`).
     variance_reduction: as in `TotoForecaster.forecast`.
+
+    Raises:
+        InputError: a value that breaks a rule; the message names it.
     """
 
     model: str
@@ -30,13 +36,27 @@ class Settings:
     variance_reduction: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("context", "num_samples"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{name} must be at least 1, got {value}")
+        if not isinstance(self.model, str):
+            raise InputError(
+                f"model must be a name, such as toto-nano or seasonal-naive, got {self.model!r:.60}"
+            )
+        for name, checked in (
+            ("context", partial(count, "context")),
+            ("num_samples", partial(count, "num_samples")),
+            ("seed", seed_number),
+        ):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, checked(getattr(self, name)))
+        flag("variance_reduction", self.variance_reduction)
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} must be {' or '.join(choices)}, got {getattr(self, name)!r}")
+
+    def of_levels(self) -> "Settings":
+        """The settings of a model of quantiles: it draws nothing."""
+        return replace(
+            self, num_samples=None, seed=None, quantiles_from="distribution", variance_reduction=False
+        )
 
     def __str__(self) -> str:
         """A line."""
@@ -44,6 +64,8 @@ class Settings:
         parts = [f"{self.model}, {self.grouping}, {context}"]
         if self.num_samples is not None:
             parts += [f"{self.num_samples} samples, seed {self.seed}, quantiles from {self.quantiles_from}"]
+        elif self.quantiles_from == "distribution":
+            parts += ["quantiles predicted, exponential tails"]
         if self.variance_reduction:
             parts += ["variance reduction"]
         return ", ".join(parts)
@@ -78,15 +100,6 @@ class Measurement:
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         return asdict(self) | {"quantile_levels": list(self.quantile_levels)}
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Measurement":
-        """The record that `to_dict` wrote."""
-        changed = {
-            "settings": Settings(**values["settings"]),
-            "quantile_levels": tuple(values["quantile_levels"]),
-        }
-        return cls(**values | changed)
 
     def __str__(self) -> str:
         """A paragraph."""

@@ -1,19 +1,21 @@
 """Results as tables, files, and one number."""
 
 import csv
+import io
 import json
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import fmean
 
+from toto.data.csv import check_output, explained
 from toto.errors import InputError
 from toto.evaluation.evaluate import Progress, Result
 
-SUFFIXES = (".json", ".csv")
+RESULT_SUFFIXES = (".json", ".csv")
 
 
 def geometric_mean_relative(scores: Mapping[str, float], baseline: Mapping[str, float]) -> float:
@@ -48,46 +50,55 @@ class TextTable:
         print("  ".join(padded).rstrip(), flush=True)
 
 
-def check_output(path: Path) -> None:
-    """`InputError` unless results can be written to a file of this name."""
-    if path.suffix not in SUFFIXES or not path.parent.is_dir():
-        raise InputError(f"out must end in {' or '.join(SUFFIXES)} in a folder that exists, got {path}")
+class ResultsFile:
+    """A file of records, scores and seconds that grows as results come: what was measured is kept.
 
+    A `.json` file holds a list, which is whole after every result; a `.csv` file a line for each.
 
-def write_results(results: Sequence[Result], path: Path) -> None:
-    """Write records, scores and seconds: a list in JSON, or a line each in CSV.
+    Args:
+        path: of the file, which is replaced; None writes nothing.
 
     Raises:
-        InputError: a name of another ending, or a folder that does not exist.
+        InputError: a file that cannot be written, at once or when a result comes.
     """
-    check_output(path)
-    try:
-        if path.suffix == ".json":
-            text = json.dumps([result.to_dict() for result in results], indent=1) + "\n"
-            path.write_text(text, encoding="utf-8")
-        else:
-            _write_csv([_flat(result) for result in results], path)
-    except OSError as error:
-        raise InputError(f"out {path}: cannot be written ({error.strerror})") from error
 
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._is_list = path is not None and path.suffix.lower() == ".json"
+        self._end = 0  # where the next result goes
+        if path is not None:
+            check_output(path, RESULT_SUFFIXES)
+            with explained(path, "written"):
+                path.write_text("", encoding="utf-8")
 
-def _write_csv(rows: Sequence[dict[str, object]], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    def add(self, result: Result) -> None:
+        """Write one more result."""
+        if self._path is None:
+            return
+        text = self._as_json(result) if self._is_list else self._as_csv(result)
+        with explained(self._path, "written"), self._path.open("r+", newline="", encoding="utf-8") as file:
+            file.seek(self._end)
+            file.write(text)
+            self._end = file.tell()
+            file.write("\n]\n" if self._is_list else "")
 
+    def _as_json(self, result: Result) -> str:
+        return ("," if self._end else "[") + "\n" + json.dumps(result.to_dict(), indent=1)
 
-def read_results(path: Path) -> list[Result]:
-    """The results in a JSON file that `write_results` wrote."""
-    return [Result.from_dict(values) for values in json.loads(path.read_text())]
+    def _as_csv(self, result: Result) -> str:
+        text, row = io.StringIO(), _flat(result)
+        writer = csv.DictWriter(text, list(row))
+        if not self._end:
+            writer.writeheader()
+        writer.writerow(row)
+        return text.getvalue()
 
 
 def _flat(result: Result) -> dict[str, object]:
-    record = result.measurement.to_dict()
+    whole = result.to_dict()
+    record, scores = whole.pop("measurement"), whole.pop("scores")
     levels, settings = record.pop("quantile_levels"), record.pop("settings")
-    counts = {"num_forecasts": result.num_forecasts, "seconds": round(result.seconds, 3)}
-    return record | settings | {"quantile_levels": " ".join(map(str, levels))} | result.scores | counts
+    return record | settings | {"quantile_levels": " ".join(map(str, levels))} | scores | whole
 
 
 @contextmanager

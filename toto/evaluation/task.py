@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
 
 from toto.errors import InputError
+from toto.inference.arguments import count
 
 # values in units, NaN where missing; of several series each has its own shape
 Series = Float[np.ndarray, "variates time"]
@@ -61,8 +62,8 @@ class Task:
     units: of the values: "as recorded", or how they were scaled.
 
     Raises:
-        InputError: a window that reaches beyond its series or has nothing before it, no window at all, or
-            counts below 1.
+        InputError: series that are no arrays of two axes, a window that reaches beyond its series or has
+            nothing before it, no window at all, or counts below 1.
     """
 
     name: str
@@ -74,7 +75,10 @@ class Task:
     units: str = "as recorded"
 
     def __post_init__(self) -> None:
-        _check_counts(self.name, horizon=self.horizon, seasonality=self.seasonality)
+        for count_name in ("horizon", "seasonality"):
+            value = count(f"{self.name}: {count_name}", getattr(self, count_name))
+            object.__setattr__(self, count_name, value)
+        _check_series(self.name, self.series)
         if not self.num_windows:
             raise InputError(f"{self.name}: there is no window to forecast")
         for place, (series, origins) in enumerate(zip(self.series, self.origins, strict=True)):
@@ -104,6 +108,13 @@ class Task:
         pairs = zip(self.series, self.origins, strict=True)
         return sum(len(series) * len(origins) for series, origins in pairs)
 
+    def by_variate(self) -> "Task":
+        """The same windows of every variate by itself, as a series of its own."""
+        pairs = list(zip(self.series, self.origins, strict=True))
+        rows = [values[i : i + 1] for values, _ in pairs for i in range(len(values))]
+        origins = [origins for values, origins in pairs for _ in values]
+        return replace(self, series=rows, origins=origins)
+
     def __iter__(self) -> Iterator[Window]:
         """Every window, series by series."""
         for place, (series, origins) in enumerate(zip(self.series, self.origins, strict=True)):
@@ -128,21 +139,26 @@ def last_windows(
     Raises:
         InputError: no series, one too short for its windows, or counts below 1.
     """
-    _check_counts(name, horizon=horizon, num_windows=1 if num_windows is None else num_windows)
-    if not series:
-        raise InputError(f"{name}: there are no series")
+    horizon = count(f"{name}: horizon", horizon)
+    _check_series(name, series)
     if num_windows is None:
         shortest = min(values.shape[1] for values in series)
         num_windows = min(max(1, math.ceil(_LONGEST_TEST_SHARE * shortest / horizon)), _MOST_WINDOWS)
+    num_windows = count(f"{name}: num_windows", num_windows)
     ends = [values.shape[1] for values in series]
     origins = [range(end - num_windows * horizon, end, horizon) for end in ends]
     return Task(name, series, origins, horizon, seasonality, f"the last {num_windows}, not overlapping")
 
 
-def _check_counts(task: str, **counts: int) -> None:
-    for name, value in counts.items():
-        if value < 1:
-            raise InputError(f"{task}: {name} must be at least 1, got {value}")
+def _check_series(task: str, series: Sequence[AnySeries]) -> None:
+    if len(series) == 0:
+        raise InputError(f"{task}: there are no series")
+    for place, values in enumerate(series):
+        if not isinstance(values, np.ndarray) or values.ndim != 2:
+            raise InputError(
+                f"{task}: series must be a list of arrays [variates, time], got {np.shape(values)} as number "
+                f"{place}: pass np.atleast_2d(values) of each"
+            )
 
 
 def seasonal_differences(history: Series, seasonality: int) -> Float[np.ndarray, "variates pairs"]:

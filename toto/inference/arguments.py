@@ -1,5 +1,6 @@
 """Checks of single arguments."""
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -35,6 +36,29 @@ def count_or_auto(name: str, value: Any) -> int | None:
     return number
 
 
+def seed_number(value: Any) -> int:
+    """A seed, as any type of whole number.
+
+    Raises:
+        InputError: anything else.
+    """
+    number = whole_number(value)
+    if number is None or not 0 <= number < 2**63:
+        raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {value!r}")
+    return number
+
+
+def one_of(name: str, value: Any, known: Sequence[str]) -> str:
+    """One of the words that are known.
+
+    Raises:
+        InputError: anything else.
+    """
+    if value not in known:
+        raise InputError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    return str(value)
+
+
 def flag(name: str, value: Any) -> bool:
     """True or False, of any type that is one; 1 and 0 are.
 
@@ -56,6 +80,11 @@ def torch_device(name: str, value: Any) -> torch.device:
         return torch.device(value)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f'{name} must be a device such as "cpu" or "cuda", got {value!r}') from error
+
+
+def shown(value: Any) -> str:
+    """A value in a message; of a model its type alone, not all of its layers."""
+    return type(value).__name__ if isinstance(value, torch.nn.Module) else repr(value)
 
 
 def whole_number(value: Any) -> int | None:

@@ -60,32 +60,57 @@ def warn_of_empty_variates(batches: Sequence[Batch], place: str) -> None:
         )
 
 
-def known_values(values: Any, context: Context, horizon: int) -> Tensor | None:
-    """Known values of the covariates [batch, covariates, horizon], on the device of the context.
+def known_values(
+    values: Any, context: Context, horizon: int
+) -> Float[Tensor, "batch covariates horizon"] | None:
+    """Known values of the covariates, on the device of the context.
 
     Raises:
         InputError: no numbers, no covariates, another shape, or values that are not known at every step.
     """
     if values is None:
         return None
+    given = _futures(values, context, (horizon, "horizon"), "reach beyond the horizon")
+    if not bool(given.isfinite().all()):
+        raise InputError("future_exogenous_variables must be known at every step, got NaN or infinite values")
+    return given[..., :horizon].to(context.series)
+
+
+def partly_known_values(
+    values: Any, context: Context, horizon: int
+) -> Float[Tensor, "batch covariates horizon"] | None:
+    """As `known_values`, of any number of steps; NaN where nothing is known.
+
+    Raises:
+        InputError: no numbers, no covariates, or another shape.
+    """
+    if values is None:
+        return None
+    given = _futures(values, context, (0, "steps"), "fewer where not all are known")
+    known = context.series.new_full((*given.shape[:2], horizon), torch.nan)
+    known[..., : given.shape[2]] = given[..., :horizon].to(known)
+    return known
+
+
+def _futures(values: Any, context: Context, least: tuple[int, str], or_else: str) -> Tensor:
+    """Values [batch, covariates, steps] as a tensor; `least` is the least number of steps, and its name."""
     try:
-        values = torch.as_tensor(values)
+        given = torch.as_tensor(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"future_exogenous_variables must be an array of numbers: {error}") from error
-    values = values[None] if values.ndim == 2 else values
-    batch, covariates = context.series.shape[0], context.num_exogenous_variables
+    given = given[None] if given.ndim == 2 else given
+    batch, covariates, (steps, name) = context.series.shape[0], context.num_exogenous_variables, least
     if covariates == 0:
         raise InputError(
             "future_exogenous_variables needs inputs with num_exogenous_variables above 0, got 0"
         )
-    if values.ndim != 3 or values.shape[:2] != (batch, covariates) or values.shape[2] < horizon:
+    if given.ndim != 3 or given.shape[:2] != (batch, covariates) or given.shape[2] < steps:
+        numbers = f"({batch}, {covariates}, {steps or name})"
         raise InputError(
-            f"future_exogenous_variables must be [batch, covariates, horizon] = "
-            f"{(batch, covariates, horizon)}, or reach beyond the horizon, got {tuple(values.shape)}"
+            f"future_exogenous_variables must be [batch, covariates, {name}] = {numbers}, or {or_else}, "
+            f"got {tuple(given.shape)}"
         )
-    if not bool(values.isfinite().all()):
-        raise InputError("future_exogenous_variables must be known at every step, got NaN or infinite values")
-    return values[..., :horizon].to(context.series)
+    return given
 
 
 def whole_ids(ids: Any, num_series: int, device: torch.device) -> Int[Tensor, " batch"]:

@@ -31,6 +31,12 @@ class Context(NamedTuple):
 
 
 def prepare_context(inputs: Any, backbone: TotoBackbone) -> Context:
+    """A series as a model of the first generation takes it; see `whole_patches`."""
+    sizes = backbone.patch_embed
+    return whole_patches(inputs, sizes.patch_size, sizes.stride, backbone.device)
+
+
+def whole_patches(inputs: Any, patch_size: int, stride: int, device: torch.device) -> Context:
     """Check a series, mark what is missing, and pad it on the left to whole patches.
 
     NaN and infinite values are missing, and so is everything under the mask, whatever it holds.
@@ -53,14 +59,12 @@ def prepare_context(inputs: Any, backbone: TotoBackbone) -> Context:
         t[None] if t.ndim == 2 else t for t in (inputs.series, inputs.padding_mask, inputs.id_mask)
     )
     _check(series, mask, ids, inputs.num_exogenous_variables)
-    device = backbone.device
     wide = series.dtype is torch.float64 or not series.is_floating_point()
     series = series.to(accumulation_dtype(device) if wide else torch.float32).to(device)
     mask, ids = mask.bool().to(device), _exact_ids(ids).to(device).expand(series.shape)
     observed = mask & series.isfinite()
     _report_missing(mask, observed)
-    sizes = backbone.patch_embed
-    multiple = sizes.patch_size if series.shape[-1] < sizes.patch_size else sizes.stride
+    multiple = patch_size if series.shape[-1] < patch_size else stride
     return Context(
         pad_array(torch.where(observed, series, 0.0), multiple),
         pad_array(observed, multiple),

@@ -17,8 +17,9 @@ from torch import Tensor
 from toto.data.padding import is_extreme_value, replace_extreme_values
 from toto.inference.context import Context
 from toto.inference.philox import random_bits
-from toto.model.backbone import TotoBackbone, TotoOutput, visible_variates
+from toto.model.backbone import TotoBackbone, TotoOutput
 from toto.model.cache import KVCache
+from toto.model.groups import visible_variates
 from toto.model.row_cache import Cache, CachedRows
 from toto.model.scaler import Scale, ScalingState
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference import many
-from toto.inference.arguments import count
+from toto.inference.arguments import count, shown
 from toto.inference.batch import Batch, known_values, warn_of_empty_variates, whole_ids
 from toto.inference.call import Call
 from toto.inference.context import prepare_context
@@ -40,7 +40,8 @@ class TotoForecaster:
             backbone = getattr(backbone.model, "_orig_mod", backbone.model)
         if not isinstance(backbone, TotoBackbone):
             raise InputError(
-                f"model must be a Toto or its backbone, got {model!r}: load one with Toto.from_pretrained"
+                f"model must be a Toto or its backbone, got {shown(model)}: load one with "
+                "Toto.from_pretrained; a Toto2Model is for Toto2Forecaster, and TotoPipeline takes both"
             )
         self.model = backbone
 

@@ -1,20 +1,27 @@
 """Forecasts from a model of the second generation, for series of any kind."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, SupportsIndex, overload
+from collections.abc import Mapping, Sequence
+from typing import Any, SupportsIndex, overload
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Bool, Shaped
 from torch import Tensor
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
+from toto.inference import many
 from toto.inference.arguments import count
-from toto.inference.many import is_list
-from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU
+from toto.inference.batch import Batch, partly_known_values, warn_of_empty_variates, whole_ids
+from toto.inference.budget import memory_budget
+from toto.inference.call2 import Call2, Plan2
+from toto.inference.context import Context, whole_patches
+from toto.inference.memory_demand2 import Demand2
+from toto.inference.memory_estimate import MemoryEstimate, series_bytes
+from toto.inference.progress import Meter, Progress
 from toto.inference.quantile_forecast import QuantileForecast
 from toto.model2.toto2 import LEVELS, Toto2Model
+
+# Options with which the published GluonTS wrapper forecasts, and its scores were measured.
+AS_PUBLISHED: Mapping[str, Any] = {"scaler_fallback_min_obs": 8, "quantile_real_cap_k": 1e4}
 
 
 class Toto2Forecaster:
@@ -52,6 +59,7 @@ class Toto2Forecaster:
         *,
         scaler_fallback_min_obs: SupportsIndex = 0,
         quantile_real_cap_k: float = 0.0,
+        progress: Progress | None = None,
     ) -> QuantileForecast | list[QuantileForecast]:
         """Forecast the next `prediction_length` steps of every variate.
 
@@ -65,6 +73,8 @@ class Toto2Forecaster:
             future_exogenous_variables: values of the covariates, the last variates of `inputs`, as far into
                 the horizon as they are known, [batch, covariates, steps]; NaN where they are not. They come
                 back in the forecast. For a list, a list with [covariates, steps] or None for each series.
+            progress: called as progress(done, total) after every part, in patches of the horizon of all
+                series.
 
         Returns:
             The forecast; for a list one of batch size 1 for each series, in the same order.
@@ -73,178 +83,65 @@ class Toto2Forecaster:
             InputError: an argument that breaks a rule; the message names it.
         """
         horizon = count("prediction_length", prediction_length)
-        as_list = is_list(inputs)
-        make = _each_of_list if as_list else _each_of_batch
-        series = make(inputs, future_exogenous_variables, horizon)
-        found: dict[int, Tensor] = {}
-        for places in self._parts(series, horizon):
-            part = _joined([series[place] for place in places])
-            quantiles = self.model.forecast(
-                part.as_inputs(),
-                horizon,
-                decode_block_size,
-                scaler_fallback_min_obs=scaler_fallback_min_obs,
-                quantile_real_cap_k=quantile_real_cap_k,
-            )
-            whole = torch.cat([quantiles, part.known(horizon).expand(len(LEVELS), -1, -1, -1)], dim=2)
-            found.update(zip(places, whole.movedim(0, -1).split(1), strict=True))
+        plan = Plan2(horizon, decode_block_size, scaler_fallback_min_obs, quantile_real_cap_k)
+        as_list = many.is_list(inputs)
+        batches = self._batches(inputs, future_exogenous_variables, horizon, as_list)
+        warn_of_empty_variates(batches, "inputs[{}]" if as_list else "batch {}")
+        num_patches = -(-horizon // self.model.config.patch_size)
+        found = Call2(self.model, plan, Meter(progress, len(batches) * num_patches)).quantiles(batches)
         if not as_list:
-            return QuantileForecast(torch.cat([found[place] for place in range(len(series))]), LEVELS)
-        # copies: views would keep the whole part, in files too
-        return [QuantileForecast(found[place].clone(), LEVELS) for place in range(len(series))]
+            return QuantileForecast(torch.cat(found), LEVELS)
+        return [QuantileForecast(quantiles, LEVELS) for quantiles in found]
 
-    def _parts(self, series: "Sequence[_Series]", horizon: int) -> Iterator[list[int]]:
-        """The places of the series that are forecast together: of one kind, similarly long, not too many."""
-        most = TOKENS_AT_ONCE if self.model.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU
-        part: list[int] = []
-        for place in sorted(range(len(series)), key=lambda p: (series[p].kind, series[p].num_steps)):
-            one = series[place]
-            num_patches = (one.num_steps + horizon) // self.model.config.patch_size + 2
-            tokens = (len(part) + 1) * one.values.shape[1] * num_patches
-            if part and (series[part[0]].kind != one.kind or tokens > most):
-                yield part
-                part = []
-            part.append(place)
-        if part:
-            yield part
+    def estimate_memory(
+        self,
+        *,
+        context_length: SupportsIndex,
+        prediction_length: SupportsIndex,
+        num_variates: SupportsIndex = 1,
+        batch_size: SupportsIndex = 1,
+        decode_block_size: SupportsIndex | None = None,
+        series_dtype: torch.dtype | str = torch.float32,
+    ) -> MemoryEstimate:
+        """The memory that `forecast` needs for series of one length, to about a quarter.
 
+        Args:
+            context_length, prediction_length, num_variates, batch_size, decode_block_size: of the forecast.
+            series_dtype: of the forecast; float64 if the series are in float64 or whole numbers.
 
-class _Series(NamedTuple):
-    """Series of one shape; time goes on into the horizon if covariates are known there.
-
-    num_steps: of the context.
-    num_known: how many of the last variates are such covariates.
-    """
-
-    values: Shaped[Tensor, "batch variates time"]
-    observed: Bool[Tensor, "batch variates time"]
-    group_ids: Shaped[Tensor, "batch variates"]
-    num_steps: int
-    num_known: int
-
-    @property
-    def kind(self) -> tuple[int, int, int, bool]:
-        """What series of one part have in common."""
-        wide = self.values.dtype is torch.float64
-        return self.values.shape[1], self.num_known, self.values.shape[2] - self.num_steps, wide
-
-    def as_inputs(self) -> dict[str, Tensor]:
-        """The tensors that `Toto2Model.forecast` takes."""
-        num_targets = self.values.shape[1] - self.num_known
-        inputs = {
-            "target": self.values[:, :num_targets, : self.num_steps],
-            "target_mask": self.observed[:, :num_targets, : self.num_steps],
-            "series_ids": self.group_ids[:, :num_targets],
-        }
-        if self.num_known:
-            inputs["known_dynamic"] = self.values[:, num_targets:]
-            inputs["known_dynamic_mask"] = self.observed[:, num_targets:]
-            inputs["known_dynamic_series_ids"] = self.group_ids[:, num_targets:]
-        return inputs
-
-    def known(self, horizon: int) -> Shaped[Tensor, "batch covariates horizon"]:
-        """The future of the covariates, NaN where it is not known."""
-        future = slice(self.num_steps, self.num_steps + horizon)
-        covariates = slice(self.values.shape[1] - self.num_known, None)
-        if not self.num_known:
-            return self.values.new_empty(len(self.values), 0, horizon)
-        return self.values[:, covariates, future].masked_fill(
-            ~self.observed[:, covariates, future], torch.nan
+        Raises:
+            InputError: no dtype, or a size that is no whole number of at least 1.
+        """
+        steps, number = count("context_length", context_length), count("batch_size", batch_size)
+        horizon = count("prediction_length", prediction_length)
+        block = horizon if decode_block_size is None else count("decode_block_size", decode_block_size)
+        demand = Demand2(
+            self.model,
+            number,
+            count("num_variates", num_variates),
+            horizon,
+            block < horizon,
+            series_bytes(series_dtype),
         )
+        budget, at_once = memory_budget(self.model.device), 1
+        while at_once < number and demand.together(steps, at_once + 1, budget):
+            at_once += 1
+        return demand.estimate(steps, at_once)
 
+    def _batches(self, inputs: Any, futures: Any, horizon: int, as_list: bool) -> list[Batch]:
+        """Every series by itself, checked, on the device of the model."""
 
-def _each_of_batch(inputs: Any, futures: Any, horizon: int) -> list[_Series]:
-    """The series of a `MaskedTimeseries`, each by itself."""
-    batch = _checked(inputs, futures, horizon)
-    values, observed, ids = (t.split(1) for t in batch[:3])
-    return [
-        _Series(*one, batch.num_steps, batch.num_known) for one in zip(values, observed, ids, strict=True)
-    ]
+        def prepare(series: Any, future: Any) -> tuple[Context, Tensor | None]:
+            size = self.model.config.patch_size
+            context = whole_patches(series, size, size, self.model.device)
+            if bool((context.group_ids != context.group_ids[..., :1]).any()):
+                raise InputError("id_mask must be constant along time: a variate is in one group throughout")
+            return context, partly_known_values(future, context, horizon)
 
-
-def _each_of_list(inputs: Sequence[Any], futures: Any, horizon: int) -> list[_Series]:
-    """The series of a list; an error says which."""
-    all_futures = [None] * len(inputs) if futures is None else futures
-    if not is_list(all_futures) or len(all_futures) != len(inputs):
-        raise InputError(
-            f"future_exogenous_variables must be a list of {len(inputs)} entries, each the values of a "
-            f"series or None, got {len(futures) if is_list(futures) else type(futures).__name__}"
-        )
-    found = []
-    for place, (entry, future) in enumerate(zip(inputs, all_futures, strict=True)):
-        try:
-            one = entry if isinstance(entry, MaskedTimeseries) else MaskedTimeseries.from_array(entry)
-            found.append(_checked(one, future, horizon))
-        except InputError as error:
-            raise InputError(f"inputs[{place}]: {error}") from error
-        if len(found[-1].values) != 1:
-            raise InputError(
-                f"inputs[{place}] must be one series, [time] or [variates, time], "
-                f"got a batch of {len(found[-1].values)}"
-            )
-    return found
-
-
-def _checked(inputs: Any, future: Any, horizon: int) -> _Series:
-    """A `MaskedTimeseries`, with the future of its covariates behind it if that is given."""
-    if not isinstance(inputs, MaskedTimeseries):
-        raise InputError(
-            f"inputs must be a MaskedTimeseries, or a list of series, got {type(inputs).__name__}: "
-            "make one with MaskedTimeseries.from_array(values)"
-        )
-    series, mask, ids = (
-        t[None] if t.ndim == 2 else t for t in (inputs.series, inputs.padding_mask, inputs.id_mask)
-    )
-    if series.ndim != 3 or 0 in series.shape or mask.shape != series.shape:
-        raise InputError(
-            "series must be [variates, time] or [batch, variates, time] with at least one step of one "
-            f"variate, and padding_mask alike, got {tuple(series.shape)} and {tuple(mask.shape)}"
-        )
-    if not series.is_floating_point():
-        series = series.double()  # float32 would round counters beyond 2^24
-    by_step = ids.expand(series.shape)
-    if bool((by_step != by_step[..., :1]).any()):
-        raise InputError("id_mask must be constant along time: a variate is in one group throughout")
-    observed, num_steps = mask.bool() & series.isfinite(), series.shape[-1]
-    if future is None:
-        return _Series(series, observed, by_step[..., 0], num_steps, 0)
-    num_known = inputs.num_exogenous_variables
-    after = _future(future, series, num_known, horizon)
-    values, known = torch.cat([series, after], -1), torch.cat([observed, after.isfinite()], -1)
-    return _Series(values, known, by_step[..., 0], num_steps, num_known)
-
-
-def _future(
-    values: Any, series: Shaped[Tensor, "batch variates time"], num_covariates: int, horizon: int
-) -> Shaped[Tensor, "batch variates horizon"]:
-    """What is known of the horizon, NaN where nothing is."""
-    try:
-        known = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"future_exogenous_variables must be an array of numbers: {error}") from error
-    known = known[None] if known.ndim == 2 else known
-    batch, variates, _ = series.shape
-    if not 0 < num_covariates < variates:
-        raise InputError(
-            "future_exogenous_variables needs inputs with num_exogenous_variables above 0, and a variate to "
-            f"forecast, got {num_covariates} of {variates} variates"
-        )
-    if known.ndim != 3 or known.shape[:2] != (batch, num_covariates):
-        raise InputError(
-            "future_exogenous_variables must be [batch, covariates, steps] = "
-            f"{(batch, num_covariates, horizon)}, or fewer steps, got {tuple(known.shape)}"
-        )
-    after = series.new_full((batch, variates, horizon), torch.nan)
-    steps = min(horizon, known.shape[-1])
-    after[:, variates - num_covariates :, :steps] = known[..., :steps].to(after)
-    return after
-
-
-def _joined(series: Sequence[_Series]) -> _Series:
-    """Series of one kind in one batch, padded on the left to one length."""
-    longest = max(one.num_steps for one in series)
-    values = torch.cat([F.pad(one.values, (longest - one.num_steps, 0)) for one in series])
-    observed = torch.cat([F.pad(one.observed, (longest - one.num_steps, 0)) for one in series])
-    return _Series(
-        values, observed, torch.cat([one.group_ids for one in series]), longest, series[0].num_known
-    )
+        if as_list:
+            prepared = many.each_series(inputs, futures, prepare)
+            ids = whole_ids(None, len(prepared), self.model.device)
+            return [Batch(*one, ids[place : place + 1]) for place, one in enumerate(prepared)]
+        context, known = prepare(inputs, futures)
+        together = Batch(context, known, whole_ids(None, len(context.series), self.model.device))
+        return [together.part(place, place + 1) for place in range(together.num_series)]

@@ -92,15 +92,19 @@ class TotoSampleForecast(SampleForecast):
             samples, mean = samples[..., None], mean[..., None]
         return Forecast(mean.T[None], samples.permute(2, 1, 0)[None])
 
-    def quantile(self, q: float | str) -> Float[np.ndarray, " horizon *variates"]:
+    def quantile(self, q: float | int | str) -> Float[np.ndarray, " horizon *variates"]:
         """A quantile of every step, [horizon] or [horizon, variates]; see `Forecast.quantile`.
 
         Args:
             q: a level as a number or as GluonTS writes it: "0.9" or "p90".
+
+        Raises:
+            InputError: no level from 0 to 1.
         """
+        level = _level(q)
         if self.forecast.samples is None:
             return self.mean
-        steps = self.forecast.quantile(Quantile.parse(q).value)[0].T.numpy()
+        steps = self.forecast.quantile(level)[0].T.numpy()
         return steps[:, 0] if self.samples.ndim == 2 else steps
 
     def copy_dim(self, dim: int) -> "TotoSampleForecast":
@@ -118,6 +122,15 @@ class TotoSampleForecast(SampleForecast):
 
     def _like(self, samples: np.ndarray, mean: np.ndarray) -> "TotoSampleForecast":
         return TotoSampleForecast(samples, mean, self.start_date, self.item_id, self.info)
+
+
+def _level(q: Any) -> float:
+    try:
+        return Quantile.parse(q if isinstance(q, (str, Quantile)) else float(q)).value
+    except (AssertionError, TypeError, ValueError) as error:
+        raise InputError(
+            f'q must be a level from 0 to 1, as a number or like "0.9" or "p90", got {q!r}'
+        ) from error
 
 
 class TotoSampleForecastGenerator(ForecastGenerator):

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,16 @@ class Item(NamedTuple):
     forecast_start: Period
     item_id: str | None
     univariate: bool
+
+
+def check_dataset(dataset: Any) -> None:
+    """`InputError` for what holds no entries: a number, a name, a single entry, a data frame."""
+    listed = isinstance(dataset, Iterable) and not isinstance(dataset, (str, Mapping))
+    if not listed or hasattr(dataset, "columns"):
+        raise InputError(
+            "dataset must be entries with target and start, in a list or a PandasDataset of gluonts, got "
+            f"{type(dataset).__name__}"
+        )
 
 
 def read_batches(
@@ -69,11 +79,11 @@ def read_item(entry: Any, place: int, context_length: int) -> Item:
     """One entry of a dataset.
 
     Raises:
-        InputError: no target, a target that is no series, or a start that is no `pandas.Period`.
+        InputError: no target, a target that is no numbers, or a start that is no `pandas.Period`.
     """
     try:
-        target, start, item_id = np.asanyarray(entry["target"]), entry["start"], entry.get("item_id")
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        values, start, item_id = entry["target"], entry["start"], entry.get("item_id")
+    except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"dataset[{place}] must be a dictionary with target and start, got {_described(entry)}"
         ) from error
@@ -83,14 +93,28 @@ def read_item(entry: Any, place: int, context_length: int) -> Item:
             f"{where}: start must be a pandas.Period, got {type(start).__name__}: "
             "pass pandas.Period(start, freq=...), or make the dataset with gluonts.dataset.common.ListDataset"
         )
-    if target.ndim not in (1, 2):
-        raise InputError(f"{where}: target must be [time] or [variates, time], got the shape {target.shape}")
-    try:
-        series = MaskedTimeseries.from_array(target[..., -context_length:])
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from error
+    target = _as_target(values, where)
+    series = MaskedTimeseries.from_array(target[..., -context_length:])
     name = None if item_id is None else str(item_id)
     return Item(series, place, _later(start, target.shape[-1]), name, target.ndim == 1)
+
+
+def _as_target(values: Any, where: str) -> np.ndarray:
+    """The numbers of a target, [time] or [variates, time]; None is missing, as NaN is."""
+    try:
+        target = np.asanyarray(values)
+        if target.dtype == object:
+            target = target.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{where}: target must be numbers, [time] or [variates, time], got {values!r:.60}"
+        ) from error
+    if target.ndim not in (1, 2) or 0 in target.shape or target.dtype.kind not in "biuf":
+        raise InputError(
+            f"{where}: target must be numbers, [time] or [variates, time], with at least one step, got "
+            f"{target.dtype} of shape {target.shape}"
+        )
+    return target
 
 
 def _later(period: Period, num_steps: int) -> Period:

@@ -12,13 +12,13 @@ import torch
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import CheckpointError, InputError, MissingExtraError
-from toto.inference.arguments import count, count_or_auto
-from toto.inference.budget import memory_budget
+from toto.inference.arguments import count, count_or_auto, seed_number
+from toto.inference.budget import memory_budget, tokens_at_once
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster import TotoForecaster
 from toto.inference.gluonts_forecast import TotoSampleForecast, TotoSampleForecastGenerator
-from toto.inference.gluonts_items import Item, read_batches
-from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU, estimate_memory
+from toto.inference.gluonts_items import Item, check_dataset, read_batches
+from toto.inference.memory import estimate_memory
 from toto.model.feed_forward import Linear
 from toto.model.toto import Toto
 
@@ -103,7 +103,7 @@ class TotoPredictor(Predictor):
         self.mode = mode
         self.samples_per_batch = count_or_auto("samples_per_batch", samples_per_batch) or "auto"
         self.num_samples = None if num_samples is None else count("num_samples", num_samples)
-        self.seed = seed
+        self.seed = None if seed is None else seed_number(seed)
         self.variance_reduction = variance_reduction
         self.keep_distribution = keep_distribution
 
@@ -142,6 +142,7 @@ class TotoPredictor(Predictor):
         Raises:
             InputError: an argument that breaks a rule, at once; an entry that does, when it is reached.
         """
+        check_dataset(dataset)
         paths = self.num_samples if num_samples is None else count("num_samples", num_samples)
         request = partial(
             self.forecaster.forecast,
@@ -193,7 +194,7 @@ class TotoPredictor(Predictor):
         if self.mode.batch_size != "auto":
             return lambda item: 1.0, float(self.mode.batch_size)
         model = self.forecaster.model
-        fast = _PASSES_READ_AHEAD * (TOKENS_AT_ONCE if model.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU)
+        fast = _PASSES_READ_AHEAD * tokens_at_once(model.device)
         one = estimate_memory(
             model,
             context_length=self.context_length,

@@ -6,7 +6,7 @@ a batch; then no series changes the forecast of another.
 
 from collections.abc import Callable, Sequence
 from numbers import Number
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -19,6 +19,8 @@ from toto.inference.context import Context, prepare_context
 from toto.inference.forecast import Forecast
 from toto.model.backbone import TotoBackbone
 
+Prepared = TypeVar("Prepared")
+
 
 def is_list(inputs: Any) -> bool:
     """Whether `inputs` is a list of series, or another sequence of them, and not one series or batch."""
@@ -29,7 +31,26 @@ def is_list(inputs: Any) -> bool:
 def batches_of_one(
     inputs: Sequence[Any], known_futures: Any, series_ids: Any, backbone: TotoBackbone, horizon: int
 ) -> list[Batch]:
-    """Every series of a list, checked, on the device of the model.
+    """Every series of a list, checked, on the device of the model; see `each_series`.
+
+    Raises:
+        InputError: an entry that breaks a rule; the message says which.
+    """
+    ids = whole_ids(series_ids, len(inputs), backbone.device)
+
+    def prepare(series: MaskedTimeseries, future: Any) -> tuple[Context, Tensor | None]:
+        context = prepare_context(series, backbone)
+        backbone.patch_groups(context.group_ids)  # it raises where groups change inside a patch
+        return context, known_values(future, context, horizon)
+
+    prepared = each_series(inputs, known_futures, prepare)
+    return [Batch(*one, ids[place : place + 1]) for place, one in enumerate(prepared)]
+
+
+def each_series(
+    inputs: Sequence[Any], known_futures: Any, prepare: Callable[[MaskedTimeseries, Any], Prepared]
+) -> list[Prepared]:
+    """What `prepare(series, future)` makes of every series of a list.
 
     Each is [time] or [variates, time] in anything that `MaskedTimeseries.from_array` takes, or a
     `MaskedTimeseries` of one series; `known_futures` has an entry or None for each (None: none has).
@@ -43,16 +64,13 @@ def batches_of_one(
             f"future_exogenous_variables must be a list of {len(inputs)} entries, each the values of a "
             f"series or None, got {len(futures) if is_list(futures) else type(futures).__name__}"
         )
-    ids = whole_ids(series_ids, len(inputs), backbone.device)
-    batches: list[Batch] = []
+    found: list[Prepared] = []
     for place, (entry, future) in enumerate(zip(inputs, futures, strict=True)):
         try:
-            context = _one_context(entry, backbone)
-            known = known_values(future, context, horizon)
+            found.append(prepare(_one_series(entry), future))
         except InputError as error:
             raise InputError(f"inputs[{place}]: {error}") from error
-        batches.append(Batch(context, known, ids[place : place + 1]))
-    return batches
+    return found
 
 
 def forecast_each(call: Call, singles: Sequence[Batch]) -> list[Forecast]:
@@ -77,21 +95,19 @@ def _forecast_of_one_shape(call: Call, singles: Sequence[Batch]) -> list[Forecas
     return found
 
 
-def _one_context(entry: Any, backbone: TotoBackbone) -> Context:
+def _one_series(entry: Any) -> MaskedTimeseries:
     if entry is None or isinstance(entry, (Number, np.generic)):
         raise InputError(
             f"an entry of a list must be a series, [time] or [variates, time], got {entry!r}: one series is "
             "[values] or MaskedTimeseries.from_array(values), and a missing value is NaN"
         )
     series = entry if isinstance(entry, MaskedTimeseries) else MaskedTimeseries.from_array(entry)
-    context = prepare_context(series, backbone)
-    if len(context.series) != 1:
+    if series.series.ndim == 3 and len(series.series) > 1:
         raise InputError(
             f"an entry of a list must be one series, [time] or [variates, time], "
-            f"got a batch of {len(context.series)}"
+            f"got a batch of {len(series.series)}"
         )
-    backbone.patch_groups(context.group_ids)  # it raises where groups change inside a patch
-    return context
+    return series
 
 
 def _shape(single: Batch) -> tuple[Any, ...]:

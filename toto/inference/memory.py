@@ -6,21 +6,15 @@ from typing import Any, Literal, SupportsIndex
 import torch
 
 from toto.errors import InputError
-from toto.inference.arguments import count, count_or_auto, flag, torch_device
-from toto.inference.budget import memory_budget
+from toto.inference.arguments import count, count_or_auto, flag, shown, torch_device
+from toto.inference.budget import memory_budget, tokens_at_once
 from toto.inference.memory_demand import Demand
-from toto.inference.memory_estimate import MemoryEstimate, room_for_parts
+from toto.inference.memory_estimate import MemoryEstimate, room_for_parts, series_bytes
 from toto.inference.recovery import equal_part
 from toto.model.backbone import TotoBackbone
 from toto.model.config import TotoConfig
 from toto.model.precision import resolve_precision, set_precision
 from toto.model.toto import Toto
-
-# Tokens in one pass through the layers beyond which more are not faster. Measured on one core of a
-# processor, a token costs 15 % more among 64 than among 1024, and 3 % more among 128; several cores want
-# more. A GPU needs thousands, to fill its matrix units and to hide what each launch costs.
-TOKENS_AT_ONCE = 512
-TOKENS_AT_ONCE_ON_GPU = 16_384
 
 
 def estimate_memory(
@@ -68,7 +62,7 @@ def estimate_memory(
         num_steps=steps + -steps % (config.patch_size if steps < config.patch_size else config.stride),
         horizon=count("prediction_length", prediction_length),
         num_samples=None if num_samples is None else count("num_samples", num_samples),
-        series_bytes=_series_bytes(series_dtype),
+        series_bytes=series_bytes(series_dtype),
         use_kv_cache=flag("use_kv_cache", use_kv_cache),
         keep_distribution=flag("keep_distribution", keep_distribution),
     )
@@ -86,7 +80,7 @@ def series_at_once(demand: Demand, at_most: int | None, budget: int) -> int:
     single = replace(demand, num_series=1)
     paths = paths_at_once(single, at_most, budget)
     tokens = demand.context_tokens + (demand.num_patches - 1) * paths * demand.step_tokens
-    fast = _tokens_at_once(demand) * demand.num_patches // (demand.num_variates * tokens)
+    fast = tokens_at_once(demand.device) * demand.num_patches // (demand.num_variates * tokens)
     one = single.estimate(1, paths)
     room = room_for_parts(budget) - demand.num_series * one.results
     fitting = room // (one.prefill + one.shared_cache + one.own_cache + one.step + one.results)
@@ -104,20 +98,8 @@ def paths_at_once(demand: Demand, at_most: int | None, budget: int) -> int:
         at_most = int(room) // (one.own_cache + one.step)
         if demand.appended:  # else no path runs through the layers
             rows = demand.num_series * demand.num_variates
-            at_most = min(at_most, _tokens_at_once(demand) // (rows * demand.step_tokens))
+            at_most = min(at_most, tokens_at_once(demand.device) // (rows * demand.step_tokens))
     return equal_part(demand.num_samples or 1, max(1, at_most))
-
-
-def _series_bytes(dtype: torch.dtype | str) -> int:
-    sizes = {"float32": 4, "float64": 8}
-    name = str(dtype).removeprefix("torch.")
-    if name not in sizes:
-        raise InputError(f"series_dtype must be float32 or float64, as forecasts are, got {dtype!r}")
-    return sizes[name]
-
-
-def _tokens_at_once(demand: Demand) -> int:
-    return TOKENS_AT_ONCE if demand.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU
 
 
 def _backbone(model: Any) -> TotoBackbone:
@@ -126,7 +108,10 @@ def _backbone(model: Any) -> TotoBackbone:
     if isinstance(backbone, TotoConfig):
         return _without_weights(backbone, torch.float32)
     if not isinstance(backbone, TotoBackbone):
-        raise InputError(f"model must be a Toto, its backbone or a TotoConfig, got {model!r}")
+        raise InputError(
+            f"model must be a Toto, its backbone or a TotoConfig, got {shown(model)}: for a Toto2Model call "
+            "Toto2Forecaster(model).estimate_memory"
+        )
     return backbone
 
 

@@ -28,6 +28,7 @@ fit the next, and 4 MiB that libraries take.
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from toto.inference.memory_estimate import MemoryEstimate
 from toto.kernels.linear_maps import BLOCKED_DTYPES
@@ -132,15 +133,9 @@ class Demand:
         return self.device.type == "cpu" and dtype in BLOCKED_DTYPES
 
     @property
-    def _layers_dtype(self) -> torch.dtype:
-        """That of the linear maps of layers, of keys and values."""
-        maps = (m.weight.dtype for m in self.backbone.transformer.modules() if isinstance(m, Linear))
-        return next(maps, torch.float32)  # none, where all were replaced by quantised ones, say
-
-    @property
     def _number(self) -> int:
         """Size of a number in the layers."""
-        return self._layers_dtype.itemsize
+        return layers_dtype(self.backbone.transformer).itemsize
 
     @property
     def _head_number(self) -> int:
@@ -151,4 +146,11 @@ class Demand:
     def _feed_forward(self) -> int:
         """Numbers that the feed-forward block of one token holds at its widest."""
         config = self.backbone.config
-        return 3 * config.embed_dim + (2 if self._blocked(self._layers_dtype) else 4) * config.mlp_hidden_dim
+        blocked = self._blocked(layers_dtype(self.backbone.transformer))
+        return 3 * config.embed_dim + (2 if blocked else 4) * config.mlp_hidden_dim
+
+
+def layers_dtype(transformer: nn.Module) -> torch.dtype:
+    """That of the linear maps of layers, of keys and values."""
+    maps = (m.weight.dtype for m in transformer.modules() if isinstance(m, Linear))
+    return next(maps, torch.float32)  # none, where all were replaced by quantised ones, say

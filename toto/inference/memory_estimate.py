@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass, fields
 
+import torch
+
+from toto.errors import InputError
+
 _BETWEEN_BLOCKS = 1.125  # blocks that one part frees seldom fit the next
 _LIBRARIES = 4 * 2**20
 
@@ -56,3 +60,16 @@ class MemoryEstimate:
 def room_for_parts(budget: int) -> float:
     """The bytes that the parts of a forecast may have in all, so that its working peak is within `budget`."""
     return (budget - _LIBRARIES) / _BETWEEN_BLOCKS
+
+
+def series_bytes(dtype: torch.dtype | str) -> int:
+    """Bytes of a value of a series.
+
+    Raises:
+        InputError: a dtype that no forecast has.
+    """
+    sizes = {"float32": 4, "float64": 8}
+    name = str(dtype).removeprefix("torch.")
+    if name not in sizes:
+        raise InputError(f"series_dtype must be float32 or float64, as forecasts are, got {dtype!r}")
+    return sizes[name]

@@ -1,24 +1,34 @@
 """From data of any kind to forecasts, in three lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.errors import InputError
-from toto.inference.arguments import count, flag, torch_device, whole_number
+from toto.inference.arguments import count, flag, seed_number
+from toto.inference.compilation import RuntimeSettings
+from toto.inference.fit_record import FitRecord
 from toto.inference.forecast_distribution import quantile_levels
-from toto.inference.forecaster import TotoForecaster
+from toto.inference.models import Model, draws_paths, forecaster_of
+from toto.inference.pipeline_distribution import PipelineDistribution
 from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.pipeline_inputs import read_inputs
+from toto.inference.pipeline_inputs import Inputs, read_inputs
+from toto.inference.pipeline_predict import predict_paths, predict_quantiles
 from toto.inference.pipeline_run import Settings, forecast_inputs
 from toto.inference.progress import Progress
-from toto.model.toto import DEFAULT_MODEL, Toto
+from toto.model.toto import DEFAULT_MODEL
+
+if TYPE_CHECKING:  # rooms above this one, which its methods open when they are called
+    from toto.anomaly.series_detection import SeriesDetection
+    from toto.anomaly.series_scores import SeriesScores
+    from toto.finetuning.result import FitResult
+    from toto.streaming.series_stream import SeriesStream
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 DEFAULT_CONTEXT = 4096
@@ -28,43 +38,53 @@ class TotoPipeline:
     """Forecasts of data frames, arrays and lists with one model.
 
     Args:
-        model: a loaded `Toto`.
+        model: a loaded `Toto` or `Toto2Model`.
+
+    record: of a fine-tuned model what its columns and covariates are; None for others.
+    fit_result: what `fit` found, of the pipeline that it returned; None for others.
     """
 
-    def __init__(self, model: Toto) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
-        self.forecaster = TotoForecaster(model)
+        self.forecaster = forecaster_of(model)
+        self.record = FitRecord.of(model.config)
+        self.fit_result: FitResult | None = None
 
     @classmethod
     def from_pretrained(
         cls,
         model: str | Path = DEFAULT_MODEL,
         *,
-        device_map: Any = "auto",
+        device_map: Any = None,
         torch_dtype: str | torch.dtype | None = None,
-        torch_compile: bool = False,
+        torch_compile: bool | None = None,
         compile_mode: str | None = None,
         **loading: Any,
     ) -> "TotoPipeline":
         """Load a model.
 
         Args:
-            model: a bundled one ("toto-nano", works offline), a folder, a .safetensors file, or a hub id.
-            device_map: a device, or {"": device}; "auto": a GPU of CUDA if there is one, else the processor.
-            torch_dtype: "float32", "bfloat16", "float64" or "auto" (None: as stored).
-            torch_compile: compile the layers; the first forecast then takes long, or `forecaster.warmup()`.
-            compile_mode: that of `torch.compile`.
-            loading: other arguments of `Toto.from_pretrained` (`revision`, `cache_dir`, ...).
+            model: a bundled one ("toto-nano", works offline), a folder, a .safetensors file, or a hub id, of
+                either generation: its config.json tells which.
+            device_map: a device, or {"": device}; "auto": a GPU of CUDA if there is one, else the processor
+                (None: the variable `TOTO_DEVICE`, else "auto").
+            torch_dtype: "float32", "bfloat16", "float64" or "auto" (None: `TOTO_DTYPE`, else as stored).
+            torch_compile: compile the layers; the first forecast then takes long, or `standard_warmup`
+                (None: `TOTO_COMPILE` or `TOTO_DISABLE_COMPILE`, else False).
+            compile_mode: that of `torch.compile` (None: `TOTO_COMPILE_MODE`, else "default").
+            loading: other arguments of `load_model` (`revision`, `cache_dir`, ...).
 
         Raises:
             CheckpointError: no such model.
-            InputError: no such device, dtype or mode.
+            InputError: no such device, dtype or mode; the message names the argument or the variable.
         """
-        place = _device(device_map)
-        loaded = Toto.from_pretrained(model, map_location=place, torch_dtype=torch_dtype, **loading)
-        if flag("torch_compile", torch_compile):
-            loaded.compile(**({} if compile_mode is None else {"mode": compile_mode}))
-        return cls(loaded)
+        settings = RuntimeSettings.resolve(
+            device_map=device_map,
+            torch_dtype=torch_dtype,
+            torch_compile=torch_compile,
+            compile_mode=compile_mode,
+        )
+        return cls(settings.load(model, **loading))
 
     def forecast(
         self,
@@ -81,11 +101,13 @@ class TotoPipeline:
         aggregate: str | None = None,
         day_first: bool | None = None,
         missing: str = "auto",
-        context: SupportsIndex = DEFAULT_CONTEXT,
+        context: SupportsIndex | None = None,
         num_samples: SupportsIndex = 32,
         quantile_levels: Sequence[float] = DECILES,
         seed: SupportsIndex | None = None,
         keep_samples: bool = True,
+        tails: str = "error",
+        decode_block_size: SupportsIndex | None = None,
         progress: Progress | None = None,
     ) -> PipelineForecast:
         """Forecast the next `horizon` steps of every series.
@@ -107,7 +129,8 @@ class TotoPipeline:
                 itself groups the targets of each series.
             multivariate: True lets all series of a frame see each other, or the variates of an array.
             future: a frame with the values of covariates in the future, under the names they have in `data`,
-                beside the time and id columns. It must cover every step of every series.
+                beside the time and id columns. It must cover every step of every series. A fine-tuned model
+                reads from it the covariates it was trained with.
             past_covariates: columns that help to forecast and are not forecast.
             aggregate: "mean", "sum", "min", "max", "first" or "last" of several rows on one step (None: an
                 error).
@@ -116,7 +139,8 @@ class TotoPipeline:
             missing: what missing values become: "model", what the model was trained to read them as;
                 "interpolate", straight lines; "auto": "model", except for models that read them as 0, as
                 published ones do: in series far from 0 that makes wild forecasts.
-            context: the last steps of a series that the model sees.
+            context: the last steps of a series that the model sees (None: 4096; of a fine-tuned model as many
+                as in training).
             num_samples: sample paths, best a power of 2. Quantiles come from their distributions: those of 32
                 are as close as those of 256 drawn values. Probabilities of paths (`probability`,
                 `time_to_threshold`, `aggregate`) are shares of paths: for these take 256 or more.
@@ -125,33 +149,333 @@ class TotoPipeline:
             seed: makes the paths repeatable (None: from the global random state). A series draws the same
                 ones by its name, or in arrays by its place, whichever others there are.
             keep_samples: False keeps no paths, to save memory in very large forecasts.
+            tails: of models that predict quantiles (Toto 2.0: 0.1 to 0.9): "error" has none outside them,
+                "exponential" those of `QuantileDistribution`, a stated model of what was not predicted. Such
+                models draw no paths, and do not read `num_samples`, `seed` and `keep_samples`.
+            decode_block_size: of such models: steps that are predicted at once, a multiple of the patch size,
+                for horizons beyond about 1000 steps; None: all, which is fastest.
             progress: called as progress(done, total) as parts are done.
 
         Raises:
             InputError: data or an argument that breaks a rule; the message names it and the place.
         """
-        steps = count("horizon", horizon)
-        settings = Settings(
-            steps,
-            count("context", context),
-            count("num_samples", num_samples),
-            _levels(quantile_levels),
-            _seed(seed),
-            flag("keep_samples", keep_samples),
-            _one_of("missing", missing, ("auto", "model", "interpolate")),
+        settings = _settings(
+            horizon,
+            context=self._context(context),
+            num_samples=num_samples,
+            quantile_levels=quantile_levels,
+            seed=seed,
+            keep_samples=keep_samples,
+            missing=missing,
+            tails=tails,
+            decode_block_size=decode_block_size,
         )
-        layout = Layout(
-            time_column,
-            [columns] if isinstance(columns, str) else columns,
-            id_column,
-            group,
-            flag("multivariate", multivariate),
-            tuple(past_covariates),
-            aggregate,
-            day_first,
+        layout = _layout(
+            columns=columns,
+            id_column=id_column,
+            time_column=time_column,
+            group=group,
+            multivariate=multivariate,
+            past_covariates=past_covariates,
+            aggregate=aggregate,
+            day_first=day_first,
         )
-        inputs = read_inputs(data, layout, future, steps)
+        inputs = self._read(data, layout, future, settings.horizon)
         return forecast_inputs(self.forecaster, inputs, settings, progress)
+
+    def predict_distribution(
+        self,
+        data: Any,
+        horizon: SupportsIndex,
+        *,
+        future: Any = None,
+        num_paths: SupportsIndex = 64,
+        context: SupportsIndex | None = None,
+        missing: str = "auto",
+        seed: SupportsIndex | None = None,
+        **layout: Any,
+    ) -> PipelineDistribution:
+        """The distribution of each of the next `horizon` steps: densities, probabilities, quantiles, draws.
+
+        Up to the patch size it is the model's own and nothing is drawn; beyond, it is the mixture of what the
+        model predicts given each of `num_paths` paths.
+
+        Args:
+            data, horizon, future, context, missing, seed: as in `forecast`.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `past_covariates`,
+                `aggregate` and `day_first` of `forecast`.
+            num_paths: paths that the steps behind the first patch are a mixture over.
+
+        Raises:
+            InputError: data or an argument that breaks a rule, or more numbers than 256 MiB.
+        """
+        steps, paths = count("horizon", horizon), count("num_paths", num_paths)
+        exact = steps <= self.model.config.patch_size  # paths diverge after the first patch
+        settings = _settings(
+            steps,
+            context=self._context(context),
+            num_samples=1 if exact else paths,
+            seed=0 if exact and seed is None else seed,
+            keep_samples=False,
+            missing=missing,
+            tails="exponential",
+        )
+        inputs = self._read(data, _layout(**layout), future, steps)
+        return PipelineDistribution.of(forecast_inputs(self.forecaster, inputs, settings))
+
+    def score(
+        self,
+        data: Any,
+        *,
+        max_steps_ahead: SupportsIndex | None = None,
+        context: SupportsIndex = DEFAULT_CONTEXT,
+        coverage: float = 0.99,
+        **layout: Any,
+    ) -> "SeriesScores":
+        """How likely every step of a history was, given the steps before it alone; see `toto.anomaly.score`.
+
+        Args:
+            data: as in `forecast`. Missing values have a prediction and no score.
+            max_steps_ahead: how far ahead a step may be predicted at most (None: the patch size, one pass).
+            context: steps that a prediction sees at most; of a longer history at least half of them.
+            coverage: of the interval from `low` to `high`.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`.
+
+        Returns:
+            A sequence of one `Scores` for each series; `.to_frame()` shows all.
+
+        Raises:
+            InputError: data or an argument that breaks a rule.
+        """
+        from toto.anomaly.series_scores import score_series
+
+        inputs = read_inputs(data, _of_history(**layout), None, 0)
+        options = {"max_steps_ahead": max_steps_ahead, "context_length": context, "coverage": coverage}
+        return score_series(self.model, inputs.series, inputs.kind, **options)
+
+    def detect(
+        self,
+        data: Any,
+        false_alarms: str | float = "1/1000 steps",
+        *,
+        clean: float | int = 0.5,
+        detector: str = "likelihood",
+        combine: str = "simes",
+        direction: str = "both",
+        persistence: SupportsIndex = 1,
+        cool_down: SupportsIndex = 10,
+        floor: float | int | None = None,
+        max_steps_ahead: SupportsIndex | None = None,
+        context: SupportsIndex = DEFAULT_CONTEXT,
+        interval_seconds: float | int | None = None,
+        **layout: Any,
+    ) -> "SeriesDetection":
+        """Find anomalies in every series, with a threshold calibrated on its first part.
+
+        Args:
+            data: as in `forecast`; `multivariate=True` or `group` make one score of several series.
+            false_alarms: events to expect of clean data, of each series: "1/week", "2/day", "1/5000 steps".
+            clean: share of a series, from its start, to calibrate on: the cleaner, the better.
+            detector: "likelihood", "quantile", "z-score" or "deviation".
+            combine, direction, persistence, cool_down, floor, max_steps_ahead: as in `Detector`.
+            context: steps that a prediction sees at most.
+            interval_seconds: of a step, for a rate per time where the data has no time stamps.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`.
+
+        Returns:
+            A sequence of one `Detection` for each series; `.events` and `.to_frame()` are frames,
+            `.detectors` are fitted and can be saved, `.plot()` draws.
+
+        Raises:
+            InputError: data or an argument that breaks a rule, or a first part too short to calibrate on.
+        """
+        from toto.anomaly.series_detection import detect_in_series
+
+        inputs = read_inputs(data, _of_history(**layout), None, 0)
+        return detect_in_series(
+            self.model,
+            inputs.series,
+            inputs.kind,
+            detector=detector,
+            clean=clean,
+            interval_seconds=interval_seconds,
+            false_alarms=false_alarms,
+            combine=combine,
+            direction=direction,
+            persistence=persistence,
+            cool_down=cool_down,
+            floor=floor,
+            max_steps_ahead=max_steps_ahead,
+            context_length=context,
+        )
+
+    def stream(
+        self,
+        history: Any,
+        *,
+        context: SupportsIndex = DEFAULT_CONTEXT,
+        one_step_ahead: bool = False,
+        **layout: Any,
+    ) -> "SeriesStream":
+        """Live series, which keep what the model knows of their past: append, score, forecast, save.
+
+        Args:
+            history: as in `forecast`; even steps, and equally many variates in each series. What is appended
+                later is of the same kind.
+            context: steps that are remembered.
+            one_step_ahead: True scores every step by a prediction made from all steps before it, for one
+                token of work per step; False by the prediction of its patch, for one token per patch.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`.
+
+        Raises:
+            InputError: a history or an argument that breaks a rule, or a model that predicts quantiles.
+        """
+        from toto.streaming.series_stream import SeriesStream
+
+        self._check_draws_paths("stream", "append to your data and call forecast and score")
+        return SeriesStream.begin(
+            self.forecaster,
+            self._forecast,
+            history,
+            _of_history(**layout),
+            max_context=count("context", context),
+            one_step_ahead=flag("one_step_ahead", one_step_ahead),
+        )
+
+    def load_stream(self, path: str | Path) -> "SeriesStream":
+        """The stream in a file that `stream.save` wrote, encoded anew by this model.
+
+        Raises:
+            CheckpointError: no such file, or not one of streams.
+            InputError: streams without names, or a model of other patches.
+        """
+        from toto.streaming.series_stream import SeriesStream
+
+        self._check_draws_paths("load_stream", "append to your data and call forecast and score")
+        return SeriesStream.load(path, self.forecaster, self._forecast)
+
+    def fit(
+        self,
+        data: Any,
+        horizon: SupportsIndex,
+        *,
+        known: str | Sequence[str] = (),
+        past: str | Sequence[str] = (),
+        static: str | Sequence[str] = (),
+        calendar: str | Sequence[str] = (),
+        holidays: str | None = None,
+        mode: str = "full",
+        max_steps: SupportsIndex | None = None,
+        time_limit: float | int | None = None,
+        val_fraction: float = 0.15,
+        context: SupportsIndex | None = None,
+        batch_size: SupportsIndex | None = None,
+        learning_rate: float | int | None = None,
+        patience: SupportsIndex = 6,
+        seed: SupportsIndex = 0,
+        out: str | Path | None = None,
+        progress: Progress | bool | None = None,
+        trainer: Mapping[str, Any] | None = None,
+        **layout: Any,
+    ) -> "TotoPipeline":
+        """Fine-tune a copy of the model on series, with covariates or without; this pipeline stays as it is.
+
+        The last `val_fraction` of the steps is held out. The untouched model is scored there first, by the
+        mean quantile loss of its forecasts, and it is what comes back unless training beats it.
+
+        Args:
+            data: as in `forecast`; covariates need a data frame.
+            horizon: steps that are to be forecast; known covariates are known so far ahead.
+            known: columns whose values are known in the future too (`future` of `forecast`).
+            past: columns that are known up to the last step.
+            static: columns of a long frame with one value for a whole series.
+            calendar: features of the time stamps: minute, hour, dayofweek, weekend, day, dayofyear, month,
+                quarter.
+            holidays: a country, "DE", or a part of one, "DE-BY", whose public holidays count.
+            mode: "full" trains all weights, "lora" small adapters, "head" what follows the layers.
+            max_steps: steps of training at most (None: by the size of the data).
+            time_limit: seconds of training at most.
+            val_fraction: the share of all steps, the last ones, that is held out.
+            context: the last steps of a series that the model sees (None: 16 patches).
+            batch_size: windows of a step (None: by their size).
+            learning_rate: of AdamW (None: by the mode and the size of the model).
+            patience: validations without a better score, of 20 in all, after which training ends.
+            seed: makes a run repeatable.
+            out: folder for the model, which `from_pretrained` loads, and in `training` the curve and
+                checkpoints: the same call goes on after a kill.
+            progress: called as progress(done, total) with steps; True: a bar.
+            trainer: other arguments of `lightning.Trainer`, as `devices`, `precision` or `logger`.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`, which remembers them.
+
+        Returns:
+            A pipeline with the better model; its `fit_result` says what the run found.
+
+        Raises:
+            InputError: data, covariates or an argument that breaks a rule; `out` holds another run.
+            MissingExtraError: lightning, or for "lora" peft, is not installed.
+        """
+        self._check_draws_paths("fit", "fine-tune a Toto of the first generation")
+        from toto.finetuning.fit import fit
+        from toto.finetuning.settings import FitSettings
+
+        settings = FitSettings.checked(
+            horizon,
+            mode=mode,
+            max_steps=max_steps,
+            time_limit=time_limit,
+            val_fraction=val_fraction,
+            context=context,
+            batch_size=batch_size,
+            learning_rate=learning_rate,
+            patience=patience,
+            seed=seed,
+        )
+        model, result = fit(
+            self.model,
+            data,
+            _of_history(**layout),
+            Covariates(_names(known), _names(past), _names(static), _names(calendar), holidays),
+            settings,
+            out=None if out is None else Path(out),
+            progress=progress,
+            trainer=trainer,
+        )
+        fitted = TotoPipeline(model)
+        fitted.fit_result = result
+        return fitted
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write the model to a folder that `from_pretrained` loads; of one with an adapter, the adapter."""
+        self.model.save_pretrained(folder)
+
+    def _check_draws_paths(self, name: str, way_out: str) -> None:
+        """Raise for what is not built for models that predict quantiles.
+
+        Raises:
+            InputError: the model is one of these.
+        """
+        if not draws_paths(self.model):
+            raise InputError(f"{name} is not built for models that predict quantiles: {way_out}")
+
+    def _read(self, data: Any, layout: Layout, future: Any, horizon: int) -> Inputs:
+        """Series and covariates, those of a fine-tuned model as it was trained with them."""
+        read = read_inputs if self.record is None else self.record.read
+        return read(data, layout, future, horizon)
+
+    def _context(self, context: SupportsIndex | None) -> SupportsIndex:
+        """The steps that the model is to see."""
+        if context is None:
+            return DEFAULT_CONTEXT if self.record is None else self.record.context
+        return context
+
+    def _forecast(
+        self, inputs: Inputs, horizon: SupportsIndex, progress: Progress | None = None, **options: Any
+    ) -> PipelineForecast:
+        return forecast_inputs(self.forecaster, inputs, _settings(horizon, **options), progress)
 
     def predict(
         self,
@@ -164,6 +488,8 @@ class TotoPipeline:
     ) -> list[Float[Tensor, "samples *variates horizon"]]:
         """Sample paths of each context, for code in the style of other pipelines.
 
+        A model that predicts quantiles has none: for these `predict_quantiles`.
+
         Args:
             context: one series [time]; several [batch, time] or [batch, variates, time]; or a list of series
                 [time] or [variates, time]. The variates of one see each other.
@@ -175,46 +501,97 @@ class TotoPipeline:
             [num_samples, variates, prediction_length] for one with an axis of variates.
 
         Raises:
+            InputError: an argument that breaks a rule, or a model that draws no paths.
+        """
+        return predict_paths(
+            self.forecaster, context, prediction_length, num_samples, samples_per_batch, seed
+        )
+
+    def predict_quantiles(
+        self,
+        context: Any,
+        prediction_length: SupportsIndex,
+        quantile_levels: Sequence[float] = DECILES,
+        *,
+        seed: SupportsIndex | None = None,
+    ) -> tuple[list[Float[Tensor, "*variates horizon levels"]], list[Float[Tensor, "*variates horizon"]]]:
+        """Quantiles and mean of each context, for code in the style of other pipelines; of all models.
+
+        Args:
+            context, prediction_length, seed: as in `predict`.
+            quantile_levels: from 0 to 1; of models that predict quantiles within those that they predict.
+
+        Returns:
+            For each context two tensors in main memory, [horizon, levels] and [horizon], or with an axis of
+            variates before these for one that has it.
+
+        Raises:
             InputError: an argument that breaks a rule.
         """
-        if len(context) == 0:
-            raise InputError("context must hold at least one series, got none")
-        single = np.ndim(context) == 1 if hasattr(context, "ndim") else np.ndim(context[0]) == 0
-        entries = [context] if single else list(context)
-        forecasts = self.forecaster.forecast(
-            entries, prediction_length, count("num_samples", num_samples), samples_per_batch, seed=seed
-        )
-        paths = [forecast.samples[0].movedim(-1, 0).cpu() for forecast in forecasts]  # type: ignore[index]
-        return [
-            some[:, 0] if np.ndim(entry) == 1 else some for some, entry in zip(paths, entries, strict=True)
-        ]
+        return predict_quantiles(self.forecaster, context, prediction_length, quantile_levels, seed)
 
 
-def _device(device_map: Any) -> torch.device:
-    """The device of a `device_map`.
+def _settings(
+    horizon: SupportsIndex,
+    *,
+    context: SupportsIndex = DEFAULT_CONTEXT,
+    num_samples: SupportsIndex = 32,
+    quantile_levels: Sequence[float] = DECILES,
+    seed: SupportsIndex | None = None,
+    keep_samples: bool = True,
+    missing: str = "auto",
+    tails: str = "error",
+    decode_block_size: SupportsIndex | None = None,
+) -> Settings:
+    """The arguments of `forecast`, checked."""
+    return Settings(
+        count("horizon", horizon),
+        count("context", context),
+        count("num_samples", num_samples),
+        _levels(quantile_levels),
+        _seed(seed),
+        flag("keep_samples", keep_samples),
+        missing,
+        tails,
+        None if decode_block_size is None else count("decode_block_size", decode_block_size),
+    )
+
+
+def _layout(
+    *,
+    columns: str | Sequence[str] | None = None,
+    id_column: str | None = None,
+    time_column: str | None = None,
+    group: str | None = None,
+    multivariate: bool = False,
+    past_covariates: Sequence[str] = (),
+    aggregate: str | None = None,
+    day_first: bool | None = None,
+) -> Layout:
+    """The arguments of `forecast` that say what columns are."""
+    return Layout(
+        time_column,
+        [columns] if isinstance(columns, str) else columns,
+        id_column,
+        group,
+        flag("multivariate", multivariate),
+        tuple(past_covariates),
+        aggregate,
+        day_first,
+    )
+
+
+def _of_history(**layout: Any) -> Layout:
+    """`_layout` of series that are judged, not forecast.
 
     Raises:
-        InputError: it names several devices, or one that is not there.
+        InputError: covariates, which are for forecasts alone.
     """
-    place = device_map
-    if isinstance(device_map, dict):
-        if len(set(device_map.values())) != 1:
-            raise InputError(f"device_map must name one device for the whole model, got {device_map!r}")
-        place = next(iter(device_map.values()))
-    if place in (None, "auto"):
-        place = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch_device("device_map", place)
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise InputError(f"device_map: {device} is not available here: {error}") from None
-    return device
-
-
-def _one_of(name: str, value: Any, known: Sequence[str]) -> str:
-    if value not in known:
-        raise InputError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-    return str(value)
+    if layout.get("past_covariates"):
+        raise InputError(
+            "past_covariates are for forecasts: let the columns see each other with multivariate=True"
+        )
+    return _layout(**layout)
 
 
 def _levels(levels: Any) -> tuple[float, ...]:
@@ -227,9 +604,8 @@ def _levels(levels: Any) -> tuple[float, ...]:
 
 def _seed(seed: Any) -> int:
     """The given seed, or one from the global random state, for all batches of a call."""
-    if seed is None:
-        return int(torch.randint(2**63 - 1, ()))
-    number = whole_number(seed)
-    if number is None or not 0 <= number < 2**63:
-        raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-    return number
+    return int(torch.randint(2**63 - 1, ())) if seed is None else seed_number(seed)
+
+
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)

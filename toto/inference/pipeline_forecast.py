@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from toto.data.forecast_frame import FrameKind, forecast_frame
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
-from toto.inference.forecast_distribution import ForecastDistribution, quantile_levels
+from toto.inference.forecast_distribution import quantile_levels
+from toto.inference.pipeline_rows import Rows
 
 if TYPE_CHECKING:
     from toto.inference.plot import Figure
@@ -23,13 +24,6 @@ _AGGREGATES: dict[str, Callable[[Tensor], Tensor]] = {
     "max": lambda paths: paths.amax(-1),
     "min": lambda paths: paths.amin(-1),
 }
-
-
-class Part(NamedTuple):
-    """The distributions of some rows, [batch, 1, horizon]."""
-
-    rows: Int[Tensor, " batch"]
-    distribution: ForecastDistribution
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,7 +41,7 @@ class PipelineForecast:
     levels: tuple[float, ...]
     shape: tuple[int, ...]
     kind: FrameKind
-    rows: "Rows"
+    rows: Rows
 
     @property
     def labels(self) -> list[str]:
@@ -85,14 +79,14 @@ class PipelineForecast:
         """Sample paths.
 
         Raises:
-            InputError: they were not kept.
+            InputError: they were not kept, or the model predicts quantiles and draws none.
         """
-        if self.rows.samples is None:
-            raise InputError("samples were not kept: pass keep_samples=True to forecast")
         return self._shaped(self.rows.samples)
 
     def quantile(self, q: Any) -> Float[Tensor, "..."]:
         """Quantiles of every step, from the distributions that the paths are drawn from.
+
+        A model that predicts quantiles has its own levels (0.1 to 0.9): between them they are interpolated.
 
         Args:
             q: one level, or a list, array or tensor [levels] of them, each from 0 to 1.
@@ -101,8 +95,8 @@ class PipelineForecast:
             [*rows, horizon] for one level, else [levels, *rows, horizon].
 
         Raises:
-            InputError: a level outside 0 to 1; or one that was not asked of a forecast so large that its
-                distributions were not kept.
+            InputError: a level outside 0 to 1, or outside those that a model of quantiles predicts; or one
+                that was not asked of a forecast so large that its distributions were not kept.
         """
         levels = quantile_levels(q)
         found = [self._shaped(self.rows.quantile(level)) for level in levels.reshape(-1).tolist()]
@@ -206,8 +200,7 @@ class PipelineForecast:
 
     def __repr__(self) -> str:
         """Shapes, not numbers."""
-        samples = "none" if self.rows.samples is None else self.rows.samples.shape[-1]
-        return f"PipelineForecast({len(self)} rows, horizon {self.horizon}, samples {samples})"
+        return f"PipelineForecast({len(self)} rows, horizon {self.horizon}, {self.rows.described})"
 
     @property
     def _paths(self) -> Float[Tensor, "*rows samples horizon"]:
@@ -215,34 +208,3 @@ class PipelineForecast:
 
     def _shaped(self, values: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
         return values.reshape(*self.shape, *values.shape[1:])
-
-
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """The numbers of a forecast, [rows, horizon].
-
-    quantiles: by level, those that were asked for.
-    parts: the distributions of all rows, or None if they were not kept.
-    """
-
-    mean: Float[Tensor, "rows horizon"]
-    samples: Float[Tensor, "rows horizon samples"] | None
-    quantiles: dict[float, Float[Tensor, "rows horizon"]]
-    parts: list[Part] | None
-
-    def quantile(self, level: float) -> Float[Tensor, "rows horizon"]:
-        """The quantile of every step; computed once.
-
-        Raises:
-            InputError: the level was not asked for, and the distributions were not kept.
-        """
-        if level not in self.quantiles:
-            if self.parts is None:
-                raise InputError(
-                    f"q: the quantile {level:g} was not asked for, and the distributions, being large, were "
-                    f"not kept; pass quantile_levels=[..., {level:g}] to forecast"
-                )
-            self.quantiles[level] = self.mean.new_empty(self.mean.shape)
-            for part in self.parts:
-                self.quantiles[level][part.rows] = part.distribution.quantile(level)[:, 0]
-        return self.quantiles[level]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.plot import COVERAGES, MAX_PANELS, Panel, plot_panels
+from toto.inference.plot import MAX_PANELS, Panel, plot_panels
 
 if TYPE_CHECKING:
     from toto.inference.plot import Figure
@@ -24,7 +24,7 @@ def row_panels(forecast: PipelineForecast, history_steps: int | None = None) -> 
     median = forecast.rows.quantile(0.5)
     bands = {
         round(high - low, 10): (forecast.rows.quantile(low), forecast.rows.quantile(high))
-        for low, high in _edges(forecast)
+        for low, high in forecast.rows.bands
     }
     for row, (one, variate) in enumerate(places[: MAX_PANELS + 1]):
         num_past = one.values.shape[1]
@@ -43,12 +43,3 @@ def row_panels(forecast: PipelineForecast, history_steps: int | None = None) -> 
             )
         )
     return panels
-
-
-def _edges(forecast: PipelineForecast) -> list[tuple[float, float]]:
-    """The levels between which bands lie: those of the usual shares, or of three that are there."""
-    if forecast.rows.parts is not None:
-        return [(0.5 - share / 2, 0.5 + share / 2) for share in COVERAGES]
-    levels = sorted(forecast.rows.quantiles)
-    pairs = [(low, high) for low in levels for high in levels if low < 0.5 and abs(low + high - 1) < 1e-9]
-    return pairs[:: max(1, -(-len(pairs) // 3))]

@@ -1,142 +1,43 @@
-"""Forecasts of many series, batch by batch."""
+"""Forecasts of many regular series with a model of either generation."""
 
 import logging
 import textwrap
-import warnings
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from toto.data.regular_series import RegularSeries
-from toto.inference.forecast import Forecast
-from toto.inference.forecast_distribution import ForecastDistribution
 from toto.inference.forecaster import TotoForecaster
-from toto.inference.pipeline_batches import Batches, SeriesBatch
-from toto.inference.pipeline_forecast import Part, PipelineForecast, Rows
+from toto.inference.forecaster2 import Toto2Forecaster
+from toto.inference.pipeline_forecast import PipelineForecast
 from toto.inference.pipeline_inputs import Inputs
+from toto.inference.pipeline_quantiles import quantile_rows
+from toto.inference.pipeline_rows import Rows
+from toto.inference.pipeline_sampled import sampled_rows
+from toto.inference.pipeline_settings import Settings
 from toto.inference.progress import Progress
-from toto.model.distribution import MixtureOfStudentTs
 
 log = logging.getLogger(__name__)
 
-_BYTES_KEPT = 2**28  # of distributions, for quantiles that are asked for later
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a pipeline forecasts.
-
-    context: the last steps of a series that the model sees.
-    levels: of the quantiles that are kept.
-    missing: what missing values become: "model", what the model was trained to read them as; "interpolate";
-        "auto": "model", but "interpolate" for models that read them as 0.
-    """
-
-    horizon: int
-    context: int
-    num_samples: int
-    levels: tuple[float, ...]
-    seed: int
-    keep_samples: bool = True
-    missing: str = "auto"
-
 
 def forecast_inputs(
-    forecaster: TotoForecaster, inputs: Inputs, settings: Settings, progress: Progress | None = None
+    forecaster: TotoForecaster | Toto2Forecaster,
+    inputs: Inputs,
+    settings: Settings,
+    progress: Progress | None = None,
 ) -> PipelineForecast:
     """Forecast every row of every series; none depends on which others there are.
 
-    The distributions are kept while they take little; else the quantiles at `settings.levels` and the median.
+    Raises:
+        InputError: levels that the model does not predict.
     """
-    series = inputs.series
-    config = forecaster.model.config
-    _note_empty(series, settings.context)
-    interpolate = settings.missing == "interpolate" or (
-        settings.missing == "auto" and config.missing_values == "zero"
-    )
-    batches = Batches(config, settings.context, settings.horizon, settings.num_samples, interpolate)
-    result = _Result(series, settings, batches.numbers_of_a_variate)
-    num_done, patches = 0, settings.num_samples * -(-settings.horizon // config.patch_size)
-    for batch in batches.of(series):
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*hold no real value")  # it numbers what is named here
-            forecast = forecaster.forecast(
-                batch.inputs,
-                settings.horizon,
-                settings.num_samples,
-                seed=settings.seed,
-                series_ids=[inputs.numbers[place] for place in batch.places],
-                variance_reduction=True,
-                keep_distribution=True,
-                future_exogenous_variables=batch.known_future,
-                progress=_counted_from(num_done * patches, len(series) * patches, progress),
-            )
-        result.put(batch, forecast)
-        num_done += len(batch.places)
-    return PipelineForecast(series, settings.levels, inputs.shape, inputs.kind, result.rows)
-
-
-class _Result:
-    """The rows of all series, filled batch by batch."""
-
-    def __init__(self, series: Sequence[RegularSeries], settings: Settings, numbers_of_a_row: int) -> None:
-        counts = [len(one.variates) for one in series]
-        self._first = np.cumsum([0, *counts])
-        num_rows = int(self._first[-1])
-        dtype = torch.from_numpy(np.empty(0, np.result_type(*{one.values.dtype for one in series}))).dtype
-        mean = torch.empty(num_rows, settings.horizon, dtype=dtype)
-        kept = num_rows * numbers_of_a_row * mean.element_size() <= _BYTES_KEPT
-        levels = [] if kept else sorted({0.5, *settings.levels})
-        samples = mean.new_empty(*mean.shape, settings.num_samples) if settings.keep_samples else None
-        self.rows = Rows(
-            mean, samples, {level: torch.empty_like(mean) for level in levels}, [] if kept else None
-        )
-
-    def put(self, batch: SeriesBatch, forecast: Forecast) -> None:
-        """Keep the forecast of the targets of a batch."""
-        rows, flat = self.rows, _flat_rows(batch.num_targets)
-        assert forecast.samples is not None
-        assert forecast.distribution is not None
-        first = torch.as_tensor(self._first[batch.places])
-        places = (first[:, None] + torch.arange(batch.num_targets)).flatten()
-        rows.mean[places] = flat(forecast.mean).to(rows.mean)
-        if rows.samples is not None:
-            rows.samples[places] = flat(forecast.samples).to(rows.mean)
-        distribution = _alone(forecast.distribution, flat)
-        if rows.quantiles:
-            quantiles = distribution.quantile(list(rows.quantiles))
-            for kept, found in zip(rows.quantiles.values(), quantiles, strict=True):
-                kept[places] = found[:, 0]
-        if rows.parts is not None:
-            rows.parts.append(Part(places, distribution))
-
-
-def _flat_rows(num_targets: int) -> Callable[[Tensor], Tensor]:
-    """The targets of [batch, variates, ...] as rows, in main memory."""
-    return lambda t: t[:, :num_targets].flatten(0, 1).cpu()
-
-
-def _alone(distribution: ForecastDistribution, flat: Callable[[Tensor], Tensor]) -> ForecastDistribution:
-    """The distribution of rows, [rows, 1, horizon]; of known covariates nothing is left."""
-
-    def row(values: Tensor) -> Tensor:
-        return flat(values)[:, None]
-
-    mixtures = [
-        MixtureOfStudentTs(row(m.df), row(m.loc), row(m.scale), row(m.logits)) for m in distribution.mixtures
-    ]
-    loc, scale = row(distribution.loc), row(distribution.scale)
-    nothing = distribution.known.new_empty(len(loc), 0, distribution.known.shape[-1]).cpu()
-    return ForecastDistribution(tuple(mixtures), loc, scale, nothing)
-
-
-def _counted_from(done_before: int, total: int, progress: Progress | None) -> Progress | None:
-    if progress is None:
-        return None
-    return lambda done, _: progress(done_before + done, total)
+    _note_empty(inputs.series, settings.context)
+    rows: Rows
+    if isinstance(forecaster, Toto2Forecaster):
+        rows = quantile_rows(forecaster, inputs.series, settings, progress)
+    else:
+        rows = sampled_rows(forecaster, inputs, settings, progress)
+    return PipelineForecast(inputs.series, settings.levels, inputs.shape, inputs.kind, rows)
 
 
 def _note_empty(series: Sequence[RegularSeries], context: int) -> None:

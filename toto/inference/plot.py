@@ -40,7 +40,7 @@ def import_matplotlib(module: str) -> Any:
 class Panel:
     """What one panel shows, in the units of the series; NaN leaves a gap.
 
-    `bands` maps the share of paths that a band holds (0.8: from the 10 % to the 90 % quantile) to
+    `bands` maps the probability that a band holds (0.8: from the 10 % to the 90 % quantile) to
     its lower and upper edge. `line` is the median, or what `line_name` says.
     """
 
@@ -175,7 +175,7 @@ def _draw(axis: "Axes", panel: Panel) -> None:
     if len(panel.line) == 1:  # a single step makes no line
         line.set_marker("o")
     for coverage, (low, high) in sorted(panel.bands.items()):
-        label, shade = f"{coverage * 100:g} % of paths", 0.55 - 0.45 * coverage
+        label, shade = f"central {coverage * 100:g} %", 0.55 - 0.45 * coverage
         axis.fill_between(panel.future_times, low, high, color=FUTURE, alpha=shade, linewidth=0, label=label)
     if panel.actual is not None:
         axis.plot(panel.future_times, panel.actual, color=ACTUAL, linewidth=1.1, label="actual")

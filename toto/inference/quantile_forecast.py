@@ -1,6 +1,6 @@
 """The result of a forecast by a model that predicts quantiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from toto.errors import InputError
 from toto.inference.forecast_distribution import quantile_levels
+from toto.inference.quantile_distribution import QuantileDistribution, between
 
 Steps = Float[Tensor, "batch variates horizon"]
 
@@ -24,7 +25,7 @@ class QuantileForecast:
     levels: the probabilities that a step stays below them, ascending, such as (0.1, 0.2, ..., 0.9).
 
     Between two levels quantiles are interpolated linearly. What lies below the lowest level or above the
-    highest was not predicted, and to ask for it is an error.
+    highest was not predicted, and to ask for it is an error; `distribution` has a model of it.
 
     Raises:
         InputError: levels that are not ascending between 0 and 1, or not as many as quantiles.
@@ -50,7 +51,10 @@ class QuantileForecast:
 
     @property
     def mean(self) -> Steps:
-        """The mean of what lies between the lowest and the highest level; the tails are not known."""
+        """The mean of what lies between the lowest and the highest level; the tails are not known.
+
+        `distribution.mean` includes its model of the tails.
+        """
         levels = torch.tensor(self.levels, dtype=torch.float64)
         if len(levels) == 1:
             return self.quantiles[..., 0]
@@ -71,24 +75,12 @@ class QuantileForecast:
         Raises:
             InputError: a level outside those predicted.
         """
-        asked, predicted = quantile_levels(q), torch.tensor(self.levels, dtype=torch.float64)
-        lowest, highest = predicted[0], predicted[-1]
-        if bool(((asked < lowest) | (asked > highest)).any()):
-            raise InputError(
-                f"q must be from {lowest:g} to {highest:g}, the levels that the model predicts, got {q}: "
-                "what lies outside is not known"
-            )
-        flat = asked.flatten()
-        above = torch.searchsorted(predicted, flat)
-        below = (above - 1).clamp(min=0)
-        between = (flat - predicted[below]) / (predicted[above] - predicted[below]).clamp(min=1e-12)
-        low, high = (self.quantiles[..., i.to(self.quantiles.device)] for i in (below, above))
-        # where both ends are equal (infinite ones too) no interpolation is wanted
-        weight = between.to(self.quantiles).expand_as(low)
-        values = torch.where((low == high) | (weight == 1), high, torch.lerp(low, high, weight)).movedim(
-            -1, 0
-        )
-        return values[0] if asked.ndim == 0 else values
+        asked = quantile_levels(q)
+        check_levels("q", q, self.levels, "distribution.quantile goes on with a stated model of the tails")
+        found = [between(self.quantiles, self.levels, level) for level in asked.reshape(-1).tolist()]
+        if asked.ndim == 0:
+            return found[0]
+        return torch.stack(found) if found else self.quantiles.new_empty(0, *self.quantiles.shape[:-1])
 
     def interval(self, coverage: float) -> tuple[Steps, Steps]:
         """The lower and upper ends of the central interval that holds a step with probability `coverage`.
@@ -106,6 +98,15 @@ class QuantileForecast:
         tail = max((1 - coverage) / 2, self.levels[0])
         low, high = self.quantile([tail, min(1 - tail, self.levels[-1])])
         return low, high
+
+    @property
+    def distribution(self) -> QuantileDistribution:
+        """Densities, probabilities and quantiles at any level, with a stated model of the tails.
+
+        Raises:
+            InputError: a single level.
+        """
+        return QuantileDistribution(self.quantiles, self.levels)
 
     def cpu(self) -> "QuantileForecast":
         """The same forecast in main memory."""
@@ -127,3 +128,17 @@ class QuantileForecast:
         """Shapes, not numbers."""
         levels = f"{len(self.levels)} levels from {self.levels[0]:g} to {self.levels[-1]:g}"
         return f"QuantileForecast([batch, variates, horizon] = {list(self.quantiles.shape[:-1])}, {levels})"
+
+
+def check_levels(name: str, asked: Any, predicted: Sequence[float], way_out: str) -> None:
+    """Raise unless all levels asked for lie within those that a model predicts.
+
+    Raises:
+        InputError: one does not; the message ends with `way_out`.
+    """
+    levels, lowest, highest = quantile_levels(asked), predicted[0], predicted[-1]
+    if bool(((levels < lowest) | (levels > highest)).any()):
+        raise InputError(
+            f"{name} must be from {lowest:g} to {highest:g}, the levels that the model predicts, "
+            f"got {asked}: what lies outside is not known; {way_out}"
+        )

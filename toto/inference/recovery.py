@@ -22,19 +22,29 @@ _PHRASES = (
 def in_parts(total: int, at_once: int, what: str, run: Callable[[int, int], None]) -> None:
     """Call run(first, end) for consecutive parts of range(total), about equal, none above `at_once`.
 
+    Recovers as `in_parts_of_size` does.
+    """
+    in_parts_of_size(lambda first, most: equal_part(total - first, min(at_once, most)), total, what, run)
+
+
+def in_parts_of_size(
+    size: Callable[[int, int], int], total: int, what: str, run: Callable[[int, int], None]
+) -> None:
+    """Call run(first, end) for consecutive parts of range(total), each of size(first, at_most) items.
+
     A part that runs out of memory is halved and run again, with one line in the log, and so are all
     that follow; what is done stays done. `what` names the items there. The error of a part of one
     item escapes as it is.
     """
-    first = 0
+    first, at_most = 0, total
     while first < total:
-        size = equal_part(total - first, at_once)
-        if _fits(run, first, first + size):
-            first += size
+        number = size(first, at_most)
+        if _fits(run, first, first + number):
+            first += number
             continue
-        at_once = size // 2
+        at_most = number // 2
         torch.cuda.empty_cache()  # where it is in use
-        logger.warning("out of memory with %d %s at once: going on with %d", size, what, at_once)
+        logger.warning("out of memory with %d %s at once: going on with %d", number, what, at_most)
 
 
 def equal_part(total: int, at_most: int) -> int:

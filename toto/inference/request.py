@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from toto.errors import InputError
-from toto.inference.arguments import count, count_or_auto, flag, whole_number
+from toto.inference.arguments import count, count_or_auto, flag, seed_number
 from toto.inference.decoding import Words
 from toto.inference.philox import random_bits
 from toto.inference.quasi_random import sobol_bits
@@ -80,10 +80,7 @@ def _resolve_seed(seed: Any, generator: Any, needed: bool) -> int:
     if generator is not None and not isinstance(generator, torch.Generator):
         raise InputError(f"generator must be a torch.Generator, got {generator!r}: a number is a seed")
     if seed is not None:
-        number = whole_number(seed)
-        if number is None or not 0 <= number < 2**63:
-            raise InputError(f"seed must be a whole number from 0 to 2^63 - 1, got {seed!r}")
-        return number
+        return seed_number(seed)
     if not needed:
         return 0
     device = generator.device if generator is not None else torch.device("cpu")

@@ -31,6 +31,9 @@ class Compiled:
         tensors = [leaf for leaf in pytree.tree_leaves(arguments) if isinstance(leaf, Tensor)]
         if not self.compiles.is_set() or any(len(tensor) == 1 for tensor in tensors):
             return self.function(*arguments)
+        if not torch.is_grad_enabled():  # a compiler makes a case of how each view was cut from its base
+            arguments = pytree.tree_map_only(Tensor, Tensor.detach, arguments)
+            tensors = [leaf for leaf in pytree.tree_leaves(arguments) if isinstance(leaf, Tensor)]
         for tensor in tensors:
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
         try:

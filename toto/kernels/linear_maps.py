@@ -5,6 +5,7 @@ the plain product for few tokens, where reading and repacking the weight is most
 copy is made at the first use and kept beside the weight, which therefore takes its memory twice.
 """
 
+import os
 import platform
 from functools import partial
 
@@ -18,6 +19,11 @@ from toto.kernels.derived import kept
 from toto.kernels.norms import swiglu
 
 _TYPICAL_TOKENS = 1024  # the blocked layout is chosen for it; it is as good for fewer and for more
+
+# oneDNN and PyTorch keep what they compiled for each number of tokens, half a megabyte, of the last 1,024:
+# with series of many lengths memory grew by a gigabyte. The last 64 are as fast.
+for _capacity in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_capacity, "64")
 
 
 def linear(

@@ -41,12 +41,17 @@ class Attention(nn.Module):
         return self.wO(mixed)
 
 
+def published_order(rows: Float[Tensor, "..."], num_heads: int) -> Float[Tensor, "..."]:
+    """Rows of `wQKV`, or of what is added to it, in the order of published weights."""
+    by_head = rows.unflatten(0, (3, num_heads, -1))
+    by_head = torch.cat([_interleaved(by_head[:2]), by_head[2:]])
+    return rearrange(by_head, "three heads f ... -> (three f heads) ...")
+
+
 def _save_published_order(module: Attention, state: dict[str, Any], prefix: str, _metadata: Any) -> None:
     for name in (f"{prefix}wQKV.weight", f"{prefix}wQKV.bias"):
         if name in state:
-            by_head = state[name].unflatten(0, (3, module.num_heads, -1))
-            by_head = torch.cat([_interleaved(by_head[:2]), by_head[2:]])
-            state[name] = rearrange(by_head, "three heads f ... -> (three f heads) ...")
+            state[name] = published_order(state[name], module.num_heads)
 
 
 def _load_published_order(module: Attention, state: dict[str, Any], prefix: str, *_: Any) -> None:

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
@@ -13,6 +12,7 @@ from toto.model.cache import KVCache
 from toto.model.config import TotoConfig
 from toto.model.distribution import MixtureOfStudentTs, MixtureOfStudentTsOutput, StudentT, StudentTOutput
 from toto.model.embedding import PatchEmbedding, unit_vector
+from toto.model.groups import visible_variates
 from toto.model.head import project
 from toto.model.scaler import CausalPatchStdMeanScaler, CausalStdMeanScaler, Scale, Scaler, StdMeanScaler
 from toto.model.transformer import Transformer
@@ -226,16 +226,6 @@ class TotoBackbone(nn.Module):
                 f"inputs must hold at least {patch_size} steps and a multiple of {stride}, got {num_steps}: "
                 f"pad on the left with pad_array, or use TotoForecaster, which does"
             )
-
-
-def visible_variates(
-    groups: Shaped[Tensor, "batch variates patches"],
-) -> Bool[Tensor, "batch patches variates variates"] | None:
-    """Which variates see each other at every patch; None where all do."""
-    if groups.shape[1] == 1 or bool((groups == groups[:, :1]).all()):
-        return None
-    by_patch = rearrange(groups, "batch variates patches -> batch patches variates")
-    return by_patch[..., :, None] == by_patch[..., None, :]
 
 
 def _build_scaler(config: TotoConfig) -> Scaler:

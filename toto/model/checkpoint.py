@@ -1,13 +1,14 @@
 """Checkpoints: where they are, what their files mean, and writing them.
 
 A checkpoint is a folder with `config.json` and `model.safetensors`, or the shards that
-`model.safetensors.index.json` names. It is data and is read as data: JSON and safetensors, never
-pickle. This is the only file that knows the Hugging Face hub.
+`model.safetensors.index.json` names. It is data and is read as data: JSON and safetensors; of the
+pickled files of fine-tuning with Lightning only tensors and plain values. This is the only file that
+knows the Hugging Face hub.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from toto.errors import CheckpointError
+from toto.model import lightning_checkpoint
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 INDEX_FILE = "model.safetensors.index.json"
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")  # in place of weights
 BUNDLED = Path(__file__).parent.parent / "checkpoints"
 
 _FUSED_MLP = ((".mlp.0.w12.", ".mlp.0."), (".mlp.0.w3.", ".mlp.2."))
@@ -68,18 +71,51 @@ def _on_disk(name_or_path: str | Path) -> Path | None:
     if path.is_dir():
         return path
     if path.is_file():
-        if path.suffix != ".safetensors":
+        if path.suffix not in (".safetensors", lightning_checkpoint.SUFFIX):
             raise CheckpointError(
-                f"{path} is not a safetensors file; pickled checkpoints (.ckpt, .pt, .bin) can run code, "
-                "and are not read"
+                f"{path} is neither a safetensors file nor a .ckpt file of fine-tuning; other pickled "
+                "checkpoints (.pt, .bin) can run code, and are not read"
             )
         return path
     return bundled_models().get(str(name_or_path))
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The content of the `config.json` of a checkpoint folder, or beside a weights file."""
+    """The content of the `config.json` of a checkpoint folder, or beside a weights file.
+
+    A .ckpt file may carry its configuration itself.
+    """
+    if path.suffix == lightning_checkpoint.SUFFIX and path.is_file():
+        carried = lightning_checkpoint.lightning_config(path)
+        if carried is not None:
+            return carried
+        if not (path.parent / CONFIG_FILE).is_file():
+            raise CheckpointError(
+                f"{path} holds weights without the configuration of their model: load it with "
+                "toto.scripts.finetune_toto.load_finetuned_toto(base_model, path), or put the config.json of "
+                "the base model beside it"
+            )
     return _read_object((path if path.is_dir() else path.parent) / CONFIG_FILE)
+
+
+def generation(path: Path) -> int:
+    """1 or 2: which kind of model the configuration of a checkpoint describes."""
+    return 2 if "d_model" in read_config(path) else 1  # the first calls it embed_dim
+
+
+def check_generation(path: Path, expected: int) -> None:
+    """Raise unless a checkpoint is of the expected generation.
+
+    Raises:
+        CheckpointError: it is of the other one.
+    """
+    found = generation(path)
+    if found != expected:
+        loader = ("Toto", "Toto2Model")[found - 1]
+        raise CheckpointError(
+            f"{path} holds a model of generation {found}: load it with {loader}.from_pretrained, or with "
+            "TotoPipeline.from_pretrained, which takes either"
+        )
 
 
 def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tensor]:
@@ -91,6 +127,9 @@ def read_weights(path: Path, map_location: str | torch.device) -> dict[str, Tens
     device = torch.device(map_location)
     weights: dict[str, Tensor] = {}
     for file in _weights_files(path):
+        if file.suffix == lightning_checkpoint.SUFFIX:
+            weights |= lightning_checkpoint.lightning_weights(file, device)
+            continue
         try:
             weights |= load_file(file, device="cpu" if device.type == "cpu" else str(device))
         except FileNotFoundError:
@@ -171,8 +210,12 @@ def _download(repo_id: str, **options: Any) -> Path:
         try:
             hf_hub_download(repo_id, WEIGHTS_FILE, **options)
         except EntryNotFoundError:
-            index = hf_hub_download(repo_id, INDEX_FILE, **options)
-            for name in _shards(Path(index)):
+            try:
+                names: Sequence[str] = ADAPTER_FILES
+                hf_hub_download(repo_id, names[0], **options)
+            except EntryNotFoundError:
+                names = _shards(Path(hf_hub_download(repo_id, INDEX_FILE, **options)))
+            for name in names:
                 hf_hub_download(repo_id, name, **options)
     except LocalEntryNotFoundError as error:
         raise CheckpointError(

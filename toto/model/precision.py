@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from toto.errors import InputError
-from toto.model.backbone import TotoBackbone
 
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float64": torch.float64}
 
@@ -30,16 +29,16 @@ def resolve_precision(torch_dtype: Any, device: torch.device, name: str = "torch
     return dtype
 
 
-def set_precision(backbone: TotoBackbone, dtype: torch.dtype) -> None:
-    """Bring the weights of a model to a precision, in place.
+def set_precision(model: nn.Module, dtype: torch.dtype) -> None:
+    """Bring the weights of a model, of which `transformer` is a part, to a precision, in place.
 
     In bfloat16 it is the linear maps of the layers, with attention and its cache, that compute in half
     precision. Statistics, embedding, residual stream, norms, rotary angles, heads and draws stay
     in float32: they cost little, and rounding there would reach every forecast.
     """
     half = dtype is torch.bfloat16
-    backbone.to(torch.float32 if half else dtype)
+    model.to(torch.float32 if half else dtype)
     if half:
-        for module in backbone.transformer.modules():
+        for module in model.get_submodule("transformer").modules():
             if isinstance(module, nn.Linear):
                 module.to(dtype)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from toto.model import checkpoint
+from toto.model.adapter import Adapter, read_merged
 from toto.model.backbone import TotoBackbone
 from toto.model.config import TotoConfig
 from toto.model.precision import resolve_precision, set_precision
@@ -22,7 +23,13 @@ class Toto(nn.Module):
     """A Toto model; `model` is its backbone.
 
     Made from the fields of `TotoConfig`, with random weights, or by `from_pretrained`.
+
+    source: what it was loaded from: a bundled model, an absolute path, or a hub id; None: nothing.
+    adapter: what is merged into its weights; `save_pretrained` writes it in their place.
     """
+
+    source: str | None = None
+    adapter: Adapter | None = None
 
     def __init__(
         self,
@@ -113,6 +120,8 @@ class Toto(nn.Module):
             token=token,
         )
         toto = cls.load_from_checkpoint(path, map_location, strict, **config_overrides)
+        if not Path(pretrained_model_name_or_path).expanduser().exists():
+            toto.source = str(pretrained_model_name_or_path)
         return toto if torch_dtype is None else toto.set_precision(torch_dtype)
 
     @classmethod
@@ -125,8 +134,9 @@ class Toto(nn.Module):
     ) -> "Toto":
         """Load a model from a folder or a .safetensors file; see `from_pretrained`."""
         path = checkpoint.locate_on_disk(checkpoint_path)
+        checkpoint.check_generation(path, 1)
         config = TotoConfig.from_dict(checkpoint.read_config(path)).overridden(config_overrides)
-        weights = checkpoint.read_weights(path, map_location)
+        weights, adapter = read_merged(path, map_location)
         with torch.device("meta"):  # no memory, no random numbers: the weights replace every parameter
             toto = cls.from_config(config)
             if "model.target_variate_label" in weights or "model.exogenous_variate_label" in weights:
@@ -135,14 +145,18 @@ class Toto(nn.Module):
             weights = _with_what_fits(toto, weights, map_location)
         checkpoint.check_weights(path, toto.state_dict(), weights)
         toto.load_state_dict(weights, assign=True)
+        toto.source, toto.adapter = str(path.resolve()), adapter
         return toto.eval()
 
     def save_pretrained(self, save_directory: str | Path, dtype: torch.dtype | None = None) -> None:
         """Write `config.json` and `model.safetensors` as published checkpoints have them.
 
         `dtype` is that of the file (None: as in memory); half precision halves the file, and is
-        read back as float32.
+        read back as float32. Of a model with an adapter the adapter is written, with the name of its base.
         """
+        if self.adapter is not None:
+            self.adapter.write(Path(save_directory), self.config.to_dict(), dtype)
+            return
         weights = {
             name.replace("._orig_mod.", "."): w if dtype is None else w.to(dtype)  # torch.compile wraps
             for name, w in self.state_dict().items()

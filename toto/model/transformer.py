@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from toto import kernels
 from toto.model.attention import Attention
+from toto.model.blocks import Blocks, BlockTransformer
 from toto.model.config import TotoConfig
 from toto.model.feed_forward import FeedForward, RMSNorm
 from toto.model.rope import Rotary
@@ -41,7 +42,7 @@ class TransformerLayer(nn.Module):
         attend: Callable[[Tensor, Tensor], Tensor],
         rotary: Rotary | None = None,
         newest_of: "Axes | None" = None,
-        blocks: "Blocks | None" = None,
+        blocks: Blocks | None = None,
     ) -> Mixed:
         """One layer.
 
@@ -52,7 +53,7 @@ class TransformerLayer(nn.Module):
             newest_of: axes of the tokens if `attend` mixes, and the layer returns, the newest patch alone.
             blocks: compiled stand-ins of `enter` and `leave`.
         """
-        enter, leave = blocks or _PLAIN
+        enter, leave = blocks or (TransformerLayer.enter, TransformerLayer.leave)
         mixed = attend(*enter(self, x, rotary))
         return leave(self, x if newest_of is None else newest_of.newest(x), mixed)
 
@@ -67,21 +68,10 @@ class TransformerLayer(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class Blocks(NamedTuple):
-    """The token-wise parts of a layer as functions of the layer, plain or compiled."""
-
-    enter: Callable[..., tuple[Tensor, Tensor]]
-    leave: Callable[..., Tensor]
-
-
-_PLAIN = Blocks(TransformerLayer.enter, TransformerLayer.leave)
-
-
-_WITHOUT_CUDA_GRAPHS = {"reduce-overhead": "default", "max-autotune": "max-autotune-no-cudagraphs"}
-
-
-class Transformer(nn.Module):
+class Transformer(BlockTransformer):
     """All layers, with what their attention needs: positions, groups, and the past."""
+
+    PLAIN = Blocks(TransformerLayer.enter, TransformerLayer.leave)
 
     def __init__(self, config: TotoConfig) -> None:
         super().__init__()
@@ -89,17 +79,6 @@ class Transformer(nn.Module):
         self.layers = nn.ModuleList(TransformerLayer(config, index) for index in range(config.num_layers))
         time_layers = [index for index in range(config.num_layers) if not config.is_space_layer(index)]
         self.last_time_layer = max(time_layers, default=-1)
-        self.blocks = _PLAIN
-
-    def compile_blocks(self, mode: str | None = None, **options: Any) -> None:
-        """Run the token-wise parts of all layers through `torch.compile`, which takes the options.
-
-        They see tokens in one axis of any length: nothing is compiled anew for other numbers of
-        series, variates, samples or steps, and all layers share what was compiled. CUDA graphs are
-        left out of modes that include them: each part would overwrite what the last one returned.
-        """
-        mode = _WITHOUT_CUDA_GRAPHS.get(mode, mode) if mode else None
-        self.blocks = Blocks(*kernels.compile_together(_PLAIN, mode=mode, **options))
 
     def forward(
         self,
@@ -141,10 +120,6 @@ class Transformer(nn.Module):
         if cache is not None:
             cache.advance(num_patches)
         return tokens.view(*axes, -1)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave what was compiled out of files and copies."""
-        return self.__dict__ | {"blocks": _PLAIN}
 
 
 class Axes(NamedTuple):

@@ -84,7 +84,8 @@ def mix(
     if qk_dim != v_dim:  # kernels take one size: zeros change no score and no sum
         width = max(qk_dim, v_dim)
         query, key, value = (F.pad(t, (0, width - t.shape[-1])) for t in (query, key, value))
-    return kernels.attention(query, key, value, allowed, causal)[..., :v_dim]
+    mixed = kernels.attention(query, key, value, allowed, causal)
+    return mixed if mixed.shape[-1] == v_dim else mixed[..., :v_dim]
 
 
 def _rotary_order(qk_dim: int) -> list[int]:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from toto.model.scaler import Moments
+from toto.model.moments import Moments
 from toto.model2.cache import Past
 from toto.model2.inputs import Inputs
 from toto.model2.scaler import PatchScale, causal_scale, moments_by_patch, with_fallback

@@ -57,7 +57,7 @@ class Rotary(NamedTuple):
 
     def for_rows(self, num_rows: int) -> "Rotary":
         """Factors for the tokens of many rows, one row after the other."""
-        return Rotary(*(t.expand(num_rows, *t.shape).flatten(0, 1) for t in self))
+        return Rotary(*(t.repeat(num_rows, 1, 1) for t in self))
 
     def turn(
         self, query: Float[Tensor, "tokens heads qk_dim"], key: Float[Tensor, "tokens groups qk_dim"]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from toto.kernels import accumulation_dtype, running_sum
-from toto.model.scaler import Moments
+from toto.model.moments import Moments
 
 SMALLEST_SCALE = 1e-6
 

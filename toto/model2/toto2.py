@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from toto import kernels
 from toto.errors import InputError
 from toto.model import checkpoint
-from toto.model.precision import resolve_precision
+from toto.model.precision import resolve_precision, set_precision
 from toto.model2.cache import Past
 from toto.model2.config import Toto2Config
 from toto.model2.decoding import Plan, decode
@@ -94,6 +94,7 @@ class Toto2Model(nn.Module):
             local_files_only=local_files_only,
             token=token,
         )
+        checkpoint.check_generation(path, 2)
         config = Toto2Config.from_dict(checkpoint.read_config(path))
         weights = checkpoint.read_weights(path, map_location)
         with torch.device("meta"):  # no memory, no random numbers: the weights replace every parameter
@@ -126,14 +127,18 @@ class Toto2Model(nn.Module):
         Raises:
             InputError: any other name or dtype.
         """
-        dtype = resolve_precision(torch_dtype, self.device)
-        half = dtype is torch.bfloat16
-        self.to(torch.float32 if half else dtype)
-        if half:
-            for module in self.transformer.modules():
-                if isinstance(module, nn.Linear):
-                    module.to(dtype)
+        set_precision(self, resolve_precision(torch_dtype, self.device))
         return self
+
+    def compile(self, **options: Any) -> None:
+        """Compile what forecasts run through, in place; options as for `torch.compile` (`mode`, `backend`).
+
+        As `Toto.compile` does: the token-wise parts of the layers, once for all layers and lengths.
+
+        Raises:
+            InputError: a mode or a backend that `torch.compile` does not have.
+        """
+        self.transformer.compile_blocks(**options)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Toto2Model":
         """Move or cast, and drop what was derived from the weights as they were."""

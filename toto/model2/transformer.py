@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from toto.model.backbone import visible_variates
+from toto.model.blocks import Blocks, BlockTransformer
+from toto.model.groups import visible_variates
 from toto.model2.attention import Attention, Key, Query, Value, mix
 from toto.model2.cache import AllKeys, AllValues, Keys, Past, Values
 from toto.model2.config import Toto2Config
@@ -62,8 +63,10 @@ class ResidualSum(NamedTuple):
         return torch.add(stream * self.keep, branch, alpha=self.gain)
 
 
-class Transformer(nn.Module):
+class Transformer(BlockTransformer):
     """All layers, with what their attention needs: positions, groups, and the past."""
+
+    PLAIN = Blocks(TransformerLayer.enter, TransformerLayer.leave)
 
     def __init__(self, config: Toto2Config) -> None:
         super().__init__()
@@ -98,15 +101,15 @@ class Transformer(nn.Module):
         rotary = position.for_rows(axes.batch * axes.variates)
         variates_allowed = visible_variates(groups[..., past.num_tokens :])
         time_allowed = _visible_past(groups.flatten(0, 1), axes.patches)
-        tokens, sums = x.flatten(0, 2), self._residual_sums()
+        tokens, sums, (enter, leave) = x.flatten(0, 2).contiguous(), self._residual_sums(), self.blocks
         kept, length_kept = {}, past.num_tokens + num_kept
         if self.last_time_layer < 0:
             tokens, axes = axes.last(tokens, num_outputs), axes._replace(patches=num_outputs)
         for index, layer in enumerate(self._each_layer()):
             if layer.is_variate:
-                mixed = _attend_across_variates(axes, variates_allowed, *layer.enter(tokens, None))
+                mixed = _attend_across_variates(axes, variates_allowed, *enter(layer, tokens, None))
             else:
-                query, key, value = layer.enter(tokens, rotary)
+                query, key, value = enter(layer, tokens, rotary)
                 keys, values = past.followed_by(index, *_by_row(axes, key, value))
                 if num_kept:
                     kept[index] = (keys[:, :, :length_kept], values[:, :, :length_kept])
@@ -114,7 +117,7 @@ class Transformer(nn.Module):
                     query, tokens = axes.last(query, num_outputs), axes.last(tokens, num_outputs)
                     axes = axes._replace(patches=num_outputs)
                 mixed = _attend_along_time(axes, time_allowed, query, keys, values)
-            tokens = layer.leave(tokens, mixed, sums[index])
+            tokens = leave(layer, tokens, mixed, sums[index])
         return self.out_norm(tokens).view(*axes, -1), Past(length_kept, kept) if num_kept else past
 
     def _each_layer(self) -> list[TransformerLayer]:
@@ -146,7 +149,7 @@ class Axes(NamedTuple):
     ) -> Float[Tensor, " mixed_tokens *features"]:
         """The tokens of the last patches."""
         rows = tokens.unflatten(0, (self.batch * self.variates, self.patches))
-        return rows[:, self.patches - num_patches :].flatten(0, 1)
+        return rows[:, self.patches - num_patches :].flatten(0, 1).contiguous()
 
 
 def groups_by_patch(
@@ -206,7 +209,7 @@ def _attend_along_time(
     if allowed is not None:
         allowed = allowed[:, :, -axes.patches :]
     mixed = mix(by_row, keys, values, allowed, causal=allowed is None)
-    return mixed.transpose(1, 2).flatten(0, 1).flatten(1)
+    return mixed.transpose(1, 2).flatten(0, 1).flatten(1).contiguous()
 
 
 def _attend_across_variates(
@@ -225,4 +228,4 @@ def _attend_across_variates(
         allowed = allowed[:, -axes.patches :].flatten(0, 1)[:, None]
     mixed = mix(variates_together(query), variates_together(key), variates_together(value), allowed)
     by_patch = mixed.unflatten(0, (axes.batch, axes.patches))
-    return by_patch.permute(0, 3, 1, 2, 4).flatten(0, 2).flatten(1)
+    return by_patch.permute(0, 3, 1, 2, 4).flatten(0, 2).flatten(1).contiguous()

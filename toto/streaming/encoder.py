@@ -10,7 +10,8 @@ from torch import Tensor
 from toto.inference import decoding
 from toto.inference.context import Context
 from toto.inference.decoding import DecodingState, Window
-from toto.model.backbone import TotoBackbone, visible_variates
+from toto.model.backbone import TotoBackbone
+from toto.model.groups import visible_variates
 from toto.model.row_cache import RowCache
 from toto.model.scaler import Scale, ScalingState
 from toto.streaming.prediction import Prediction

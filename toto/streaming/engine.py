@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
+from toto.inference.budget import tokens_at_once
 from toto.inference.context import Context
-from toto.inference.memory import TOKENS_AT_ONCE, TOKENS_AT_ONCE_ON_GPU
 from toto.inference.recovery import equal_part
 from toto.kernels import accumulation_dtype
 from toto.model.backbone import TotoBackbone
@@ -165,7 +165,7 @@ class Engine:
 
     def _parts(self, items: Sequence[Item], tokens: int) -> Iterator[Sequence[Item]]:
         """Streams to run at once, if so many tokens of every variate do."""
-        most = TOKENS_AT_ONCE if self.backbone.device.type == "cpu" else TOKENS_AT_ONCE_ON_GPU
+        most = tokens_at_once(self.backbone.device)
         size = equal_part(len(items), max(1, most // (tokens * self.num_variates)))
         for first in range(0, len(items), size):
             yield items[first : first + size]

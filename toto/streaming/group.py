@@ -172,13 +172,18 @@ class StreamGroup:
         Raises:
             InputError: no such stream.
         """
-        member = self._member(key)
         num_exogenous = 0 if self._engine is None else self._engine.num_exogenous_variables
         return MaskedTimeseries.from_array(
-            member.record.newest(self.max_context),
-            group_ids=member.group_ids,
-            num_exogenous_variables=num_exogenous,
+            self.values(key), group_ids=self._member(key).group_ids, num_exogenous_variables=num_exogenous
         )
+
+    def values(self, key: Any) -> Values:
+        """The newest values of a stream, up to max_context steps of them; NaN where missing.
+
+        Raises:
+            InputError: no such stream.
+        """
+        return self._member(key).record.newest(self.max_context)
 
     def clock(self, key: Any) -> Clock | None:
         """The times of a stream's steps; None for one without."""

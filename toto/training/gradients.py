@@ -11,8 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor
 
+from toto.model.losses import Loss
 from toto.training.batches import Batch
-from toto.training.loss import Loss
 
 LossFunction = Callable[[Batch], Loss]
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import torch
 
+from toto.model.losses import Loss, pretraining_loss
 from toto.model.toto import Toto
 from toto.training.batches import Batch, batch_of_step
 from toto.training.config import PretrainConfig
-from toto.training.loss import Loss, pretraining_loss
 
 COLUMNS = ("step", "tokens", "seconds", "loss", "nll", "robust")
 _FIRST = 2**40  # numbers of batches that no run reaches

@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 
 from toto.errors import ConfigError
+from toto.model.losses import Loss, pretraining_loss
+from toto.model.scheduler import learning_rate_factor
 from toto.model.toto import Toto
 from toto.training.batches import Batch, batch_of_step
 from toto.training.checkpoints import RunState, list_checkpoints, load_checkpoint, save_checkpoint
@@ -21,10 +23,8 @@ from toto.training.csv_log import CsvLog
 from toto.training.gradients import GradientWorkers
 from toto.training.held_out import COLUMNS as HELD_OUT_COLUMNS
 from toto.training.held_out import held_out_batches, held_out_loss
-from toto.training.loss import Loss, pretraining_loss
 from toto.training.loss_log import LossLog
 from toto.training.optimiser import Optimisers
-from toto.training.schedule import learning_rate_factor
 from toto.training.synthetic.stream import stream
 
 logger = logging.getLogger(__name__)

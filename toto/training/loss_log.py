@@ -4,9 +4,9 @@ from pathlib import Path
 
 import torch
 
+from toto.model.losses import Loss
 from toto.training.checkpoints import RunState
 from toto.training.csv_log import CsvLog
-from toto.training.loss import Loss
 
 COLUMNS = ("step", "tokens", "seconds", "loss", "nll", "robust", "gradient_norm", "learning_rate")
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toto.model.backbone import TotoOutput
-from toto.training.loss import next_patches, pretraining_loss, robust_distance, scaled_targets
+from toto.model.losses import next_patches, pretraining_loss, robust_distance, scaled_targets
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
-from toto.model.backbone import TotoOutput
+from toto.model.backbone import PredictiveDistribution, TotoOutput
 
 NLL_WEIGHT = 0.575
 ROBUST_WEIGHT = 0.425
@@ -61,6 +61,7 @@ def scaled_targets(
     counted = next_patches(observed, patch_size, stride) & able
     eps = torch.finfo(output.scale.dtype).eps
     values = (next_patches(series, patch_size, stride) - output.loc) / (output.scale + eps)
+    values = values.to(output.distribution.df.dtype)
     return Targets(torch.where(counted, values, 0.0), counted)
 
 
@@ -75,15 +76,42 @@ def pretraining_loss(
     observed: Bool[Tensor, "batch variates time"],
     patch_size: int,
     stride: int,
+    weight: Float[Tensor, "#batch variates time"] | None = None,
 ) -> Loss:
     """0.575 negative log likelihood + 0.425 robust distance of the mean, over counted steps only.
 
-    `output` is that of the backbone on the same `series` (in their own units) and `observed`. A batch
-    without a counted step has loss 0.
+    `output` is that of the backbone on the same `series` (in their own units) and `observed`. `weight` says
+    how much each step of the series counts as a target (None: all the same); 0 keeps it out, as covariates
+    and what no forecast is wanted of. A batch without a counted step has loss 0.
     """
     targets = scaled_targets(output, series, observed, patch_size, stride)
-    num_counted = targets.counted.sum()
-    weight = targets.counted.to(targets.values) / num_counted.clamp(min=1)
-    nll = -(output.distribution.log_prob(targets.values) * weight).sum()
-    robust = (robust_distance(output.distribution.mean - targets.values) * weight).sum()
+    counted = targets.counted
+    share = counted.to(targets.values)
+    if weight is not None:
+        share = share * next_patches(weight.expand(series.shape), patch_size, stride)
+        counted = counted & (share > 0)
+    num_counted = counted.sum()
+    share = share / (num_counted.clamp(min=1) if weight is None else share.sum().clamp(min=1e-12))
+    nll = -(output.distribution.log_prob(targets.values) * share).sum()
+    robust = (robust_distance(output.distribution.mean - targets.values) * share).sum()
     return Loss(NLL_WEIGHT * nll + ROBUST_WEIGHT * robust, nll, robust, num_counted)
+
+
+class CombinedLoss(nn.Module):
+    """The loss of every step by itself, as code of toto-ts calls it; which ones count is up to the caller."""
+
+    def __init__(
+        self,
+        nll_weight: float = NLL_WEIGHT,
+        robust_weight: float = ROBUST_WEIGHT,
+        delta: float = ROBUST_DELTA,
+    ) -> None:
+        super().__init__()
+        self.nll_weight, self.robust_weight, self.delta = nll_weight, robust_weight, delta
+
+    def forward(
+        self, distribution: PredictiveDistribution, target: Float[Tensor, "*batch steps"]
+    ) -> Float[Tensor, "*batch steps"]:
+        """Weighted negative log likelihood and robust distance of the mean; all in scaled space."""
+        robust = robust_distance(distribution.mean - target, self.delta)
+        return self.robust_weight * robust - self.nll_weight * distribution.log_prob(target)

@@ -1,0 +1,46 @@
+"""How much of the package the two generations of models share, in files and lines.
+
+    python scripts/shared_lines.py
+
+A file belongs to one generation if it computes with it alone; all others serve both.
+"""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1] / "toto"
+FIRST = {
+    "model": "adapter attention backbone cache config distribution embedding feed_forward head "
+    "lightning_checkpoint lightning_module mixture_quantile mixture_tail rope row_cache scaler student_t "
+    "toto transformer",
+    "inference": "batch_forecast call decoding distribution_recorder forecast forecast_distribution "
+    "forecaster gluonts_forecast gluonts_predictor memory_demand philox pipeline_batches pipeline_sampled "
+    "predict_distribution quasi_random request",
+    "evaluation": "backtest_one_pass backtest_origins",
+    "anomaly": "teacher_forcing",
+}
+SECOND = {
+    "inference": "call2 forecaster2 gluonts_predictor2 memory_demand2 pipeline_quantiles "
+    "quantile_distribution quantile_forecast",
+    "evaluation": "backtest_quantiles",
+}
+BUILT_FOR_THE_FIRST = ("training", "finetuning", "streaming", "scripts")  # rooms
+
+
+def main() -> None:
+    files = [path for path in sorted(ROOT.rglob("*.py")) if path.stat().st_size]
+    groups: dict[str, list[Path]] = {"both": [], "first": [], "second": []}
+    for path in files:
+        room, name = path.relative_to(ROOT).parts[0], path.stem
+        if room == "model2" or name in SECOND.get(room, "").split():
+            groups["second"].append(path)
+        elif room in BUILT_FOR_THE_FIRST or name in FIRST.get(room, "").split():
+            groups["first"].append(path)
+        else:
+            groups["both"].append(path)
+    for name, paths in groups.items():
+        lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in paths)
+        print(f"| {name} | {len(paths)} | {lines:,} |")
+
+
+if __name__ == "__main__":
+    main()

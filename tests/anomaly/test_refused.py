@@ -1,0 +1,72 @@
+"""What detectors refuse, with the message of each, and what they take although it looks wrong."""
+
+import numpy as np
+import pytest
+
+from toto import InputError, TotoPipeline
+from toto.anomaly.detectors import LikelihoodDetector
+
+STEPS = 120
+
+
+def noise(variates: int = 2, num_steps: int = STEPS) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(variates, num_steps))
+
+
+def one_missing() -> np.ndarray:
+    return np.where([[False], [True]], np.nan, noise())
+
+
+@pytest.fixture
+def fitted(tiny):
+    return LikelihoodDetector(tiny, 0.01).fit(noise())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda detector: LikelihoodDetector(detector.model).detect(noise()),
+            "the detector is not fitted: call fit with a stretch without anomalies first",
+        ),
+        (
+            lambda detector: detector.fit(one_missing()),
+            "series must hold observed values of every variate, got none of variate 1: leave it out",
+        ),
+        (
+            lambda detector: detector.fit(noise(num_steps=10)),
+            "series must hold at least 20 observed steps behind its first quarter to calibrate on, got 2: "
+            "fit on a longer clean stretch",
+        ),
+        (
+            lambda detector: detector.detect(noise(1)),
+            "series must have the 2 variates that the detector was fitted on, got 1",
+        ),
+        (
+            lambda detector: detector.detect(noise(), [0, 1, 4, 3, *range(5, STEPS + 1)]),
+            "times must ascend, got 3 after 4 at step 3: sort the steps, and keep one of each time",
+        ),
+        (
+            lambda detector: LikelihoodDetector(detector.model, "often"),
+            'false_alarms must be a rate like "1/week", "2/day" or "1/5000 steps", got \'often\'',
+        ),
+        (
+            lambda detector: TotoPipeline(detector.model).detect(noise(), "1/week"),
+            "interval_seconds must be the seconds of a step for false_alarms='1/week', got None: give it, or "
+            "a rate per steps like 1/5000 steps",
+        ),
+    ],
+    ids=["unfitted", "all missing", "too short", "other variates", "times", "no rate", "no interval"],
+)
+def test_bad_input_is_refused_with_a_message_that_says_what_to_do(fitted, call, message):
+    with pytest.raises(InputError) as error:
+        call(fitted)
+    assert str(error.value) == message
+
+
+def test_a_constant_history_is_fine_and_its_first_other_value_is_an_event(tiny):
+    constant = np.full((1, STEPS), 7.0)
+    detector = LikelihoodDetector(tiny, 0.01).fit(constant)
+    assert detector.detect(constant).events == ()
+    constant[0, 100] = 9.0
+    assert [event.start for event in detector.detect(constant).events] == [100]

@@ -1,0 +1,127 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from toto import InputError, Toto, TotoPipeline
+from toto.data.covariates import Covariates
+from toto.data.layout import Layout
+from toto.inference.fit_record import FitRecord
+
+pd = pytest.importorskip("pandas")
+
+HORIZON = 3
+RECORD = FitRecord(
+    Layout(columns=["y"]), Covariates(known=("x", "sky"), categories={"sky": ("clear", "rain")}), HORIZON, 16
+)
+TIMES = pd.date_range("2024-01-01", periods=30, freq="h")
+
+
+def raises(message):
+    return pytest.raises(InputError, match=message)
+
+
+def frame(first=0, last=20, **columns):
+    steps = np.arange(first, last)
+    words = np.where(steps % 3 == 0, "rain", "clear")
+    return pd.DataFrame(
+        {"ds": TIMES[first:last], "y": np.sin(steps), "x": steps * 1.0, "sky": words} | columns
+    )
+
+
+@pytest.fixture
+def pipe(make_tiny):
+    """A pipeline with a tiny model that has labels, and a record of covariates."""
+    toto = make_tiny()
+    toto.model.enable_variate_labels()
+    toto.config = toto.model.config = RECORD.into(toto.config)
+    return TotoPipeline(toto)
+
+
+def median(pipe, data, horizon=HORIZON, **options):
+    return pipe.forecast(data, horizon, num_samples=2, seed=0, **options).median.numpy()
+
+
+def test_the_record_lies_in_the_configuration_and_comes_back_from_a_file(pipe, tmp_path):
+    assert pipe.record == FitRecord.from_dict(json.loads(json.dumps(pipe.record.to_dict())))
+    pipe.save_pretrained(tmp_path)
+    again = TotoPipeline.from_pretrained(tmp_path)
+    assert again.record == pipe.record
+    found = [median(one, frame(), future=frame(20, 23)) for one in (pipe, again)]
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_a_model_without_a_record_has_none(tiny, tiny2):
+    assert FitRecord.of(tiny.config) is None
+    assert FitRecord.of(tiny2.config) is None
+
+
+def test_columns_are_remembered_and_can_be_named_anew(pipe):
+    expected = median(pipe, frame(), future=frame(20, 23))
+    other = frame().rename(columns={"y": "z"})
+    np.testing.assert_array_equal(median(pipe, other, columns="z", future=frame(20, 23)), expected)
+
+
+def test_past_covariates_are_exogenous_and_only_the_past_of_them_is_read(make_tiny):
+    toto = make_tiny()
+    toto.model.enable_variate_labels()
+    record = replace(RECORD, covariates=Covariates(past=("x",)))
+    toto.config = toto.model.config = record.into(toto.config)
+    pipe = TotoPipeline(toto)
+    data = frame()[["ds", "y", "x"]]
+    long = median(pipe, data, 12)  # beyond a patch the last value of x stays
+    assert long.shape == (1, 12)
+    np.testing.assert_array_equal(median(pipe, data, 12), long)
+    data.loc[10, "x"] += 50.0
+    assert np.abs(median(pipe, data, 12) - long).max() > 1e-6
+
+
+def test_a_frame_of_known_values_that_does_not_fit_is_an_error(pipe):
+    with raises("future must be a frame with the known covariates x, sky in the 3 steps .* got None"):
+        median(pipe, frame())
+    with raises("future: no column 'sky', a known covariate; there are ds, x"):
+        median(pipe, frame(), future=frame(20, 23)[["ds", "x"]])
+    with raises("future: the covariates must be known at every one of the 3 steps .* 2024-01-01T22:00:00"):
+        median(pipe, frame(), future=frame(20, 22))
+    with raises("future, row 0, column sky: 'snow' is not among the words that the model was trained"):
+        median(pipe, frame(), future=frame(20, 23, sky="snow"))
+    with raises("horizon must be at most 3, for which the model was trained with known covariates, got 4"):
+        median(pipe, frame(), 4, future=frame(20, 24))
+
+
+def test_a_history_that_does_not_fit_is_an_error(pipe):
+    with raises("known: data frame has no column 'sky'; there are ds, y, x"):
+        median(pipe, frame()[["ds", "y", "x"]], future=frame(20, 23))
+    with raises("known: 'x' is a target"):
+        median(pipe, frame(), columns=["x"], future=frame(20, 23))
+    with raises("data must be a data frame: the model has covariates by name .x, sky., got ndarray"):
+        median(pipe, np.zeros(30))
+    with raises("past_covariates are those that the model was trained with: leave them out, got sky"):
+        median(pipe, frame(), past_covariates=["sky"], future=frame(20, 23))
+
+
+def test_a_frame_of_known_values_without_known_covariates_is_an_error(tiny):
+    tiny.config = tiny.model.config = FitRecord(Layout(columns=["y"])).into(tiny.config)
+    with raises("future: the model was trained without known covariates: leave it out"):
+        median(TotoPipeline(tiny), frame()[["ds", "y"]], future=frame(20, 23))
+
+
+def test_a_damaged_record_is_an_error(tiny):
+    config = replace(tiny.config, extra={"fine_tuning": {"layout": {}}})
+    with raises("fine_tuning in the configuration of the model is damaged: KeyError"):
+        FitRecord.of(config)
+
+
+def test_distributions_read_the_covariates_too(pipe):
+    found = pipe.predict_distribution(frame(), HORIZON, future=frame(20, 23))
+    np.testing.assert_allclose(
+        found.quantile(0.5).numpy(), median(pipe, frame(), future=frame(20, 23)), rtol=1e-4
+    )
+
+
+def test_models_of_published_files_ignore_the_record(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["fine_tuning"]["horizon"] == HORIZON
+    assert Toto.from_pretrained(tmp_path).config.extra.keys() == {"fine_tuning"}

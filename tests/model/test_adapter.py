@@ -1,0 +1,85 @@
+import json
+
+import pytest
+import torch
+
+from toto import CheckpointError, Toto
+from toto.model.adapter import Adapter, holds_adapter, read_adapter
+from toto.model.attention import published_order
+
+
+@pytest.fixture
+def base(tiny, tmp_path):
+    """The folder of a tiny model."""
+    tiny.save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def adapter(tiny, base):
+    """An adapter of rank 2 on two maps of the model in that folder, and labels."""
+    attention = tiny.model.transformer.layers[1].attention
+    generator = torch.Generator().manual_seed(1)
+
+    def rows(*shape):
+        return torch.randn(*shape, generator=generator)
+
+    sizes = {"wQKV": attention.wQKV.weight.shape, "wO": attention.wO.weight.shape}
+    prefix = "model.transformer.layers.1.attention"
+    down = {f"{prefix}.{name}": rows(2, size[1]) for name, size in sizes.items()}
+    up = {f"{prefix}.{name}": rows(size[0], 2) for name, size in sizes.items()}
+    labels = {f"model.{kind}_variate_label": rows(32) for kind in ("target", "exogenous")}
+    return Adapter.in_published_order(str(base), 0.5, down, up, labels, tiny.config.num_heads), down, up
+
+
+def test_an_adapter_adds_to_the_weights_in_memory(tiny, adapter, tmp_path):
+    made, down, up = adapter
+    made.write(tmp_path / "adapted", tiny.config.to_dict())
+    loaded = Toto.from_pretrained(tmp_path / "adapted")
+    before = tiny.model.transformer.layers[1].attention
+    after = loaded.model.transformer.layers[1].attention
+    for name in ("wQKV", "wO"):
+        key = f"model.transformer.layers.1.attention.{name}"
+        expected = getattr(before, name).weight + 0.5 * (up[key] @ down[key]).double()
+        torch.testing.assert_close(getattr(after, name).weight, expected, atol=1e-6, rtol=1e-6)
+    assert torch.equal(loaded.model.target_variate_label, made.labels["model.target_variate_label"])
+    assert loaded.adapter is not None
+
+
+def test_a_model_with_an_adapter_is_saved_as_the_adapter(tiny, adapter, tmp_path):
+    adapter[0].write(tmp_path / "adapted", tiny.config.to_dict())
+    loaded = Toto.from_pretrained(tmp_path / "adapted")
+    loaded.save_pretrained(tmp_path / "again")
+    assert holds_adapter(tmp_path / "again")
+    second = Toto.from_pretrained(tmp_path / "again")
+    for name, weight in loaded.state_dict().items():
+        assert torch.equal(weight, second.state_dict()[name])
+
+
+def test_weights_in_a_folder_stand_over_an_adapter_that_lay_there_before(tiny, adapter, tmp_path):
+    adapter[0].write(tmp_path, tiny.config.to_dict())
+    tiny.save_pretrained(tmp_path)
+    assert not holds_adapter(tmp_path)
+    assert Toto.from_pretrained(tmp_path).adapter is None
+    adapter[0].write(tmp_path, tiny.config.to_dict())
+    assert holds_adapter(tmp_path)
+
+
+def test_the_order_of_rows_is_that_of_published_weights(tiny):
+    attention = tiny.model.transformer.layers[0].attention
+    published = attention.state_dict()["wQKV.weight"]
+    assert torch.equal(published_order(attention.wQKV.weight, attention.num_heads), published)
+
+
+def test_a_damaged_adapter_or_one_without_its_base_is_an_error(tiny, adapter, base, tmp_path):
+    folder = tmp_path / "adapted"
+    adapter[0].write(folder, tiny.config.to_dict())
+    about = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(about | {"base_model_name_or_path": "nowhere"}))
+    with pytest.raises(
+        CheckpointError, match=r"holds an adapter, whose base does not serve: no checkpoint at"
+    ):
+        Toto.from_pretrained(folder)
+    (folder / "adapter_config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match=r"holds no readable adapter .KeyError"):
+        read_adapter(folder)

@@ -1,0 +1,129 @@
+"""What `toto finetune` does: table in; a folder with a model that is no worse than before, and its scores."""
+
+import logging
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from toto.cli.device import choose_device
+from toto.cli.forecast import grouped
+from toto.cli.outputs import Outputs
+from toto.cli.report import PatientProgress, print_table
+from toto.data.covariates import Covariates
+from toto.data.csv import read_table
+from toto.data.layout import Layout
+from toto.data.table import import_pandas
+from toto.errors import InputError
+from toto.inference.pipeline import TotoPipeline
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Which model is trained, and how long."""
+
+    model: str
+    device: str | None
+    horizon: int
+    mode: str
+    context: int | None
+    max_steps: int | None
+    minutes: float | None
+    val_fraction: float
+    seed: int
+    independent: bool
+
+
+def run_finetune(
+    data: Path, out: Path, layout: Layout, covariates: Covariates, settings: Settings, json: bool
+) -> None:
+    """Read, train, save to the folder `out`, print.
+
+    Raises:
+        InputError: data, columns or a setting that break a rule; see `TotoPipeline.fit`.
+        CheckpointError: no such model.
+        MissingExtraError: what fine-tuning needs is not installed.
+    """
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out}: is a file; name a folder for the model")
+    table = read_table(data)
+    layout = grouped(table, layout, settings.independent)
+    device = None if settings.device is None else choose_device(settings.device)
+    pipe = TotoPipeline.from_pretrained(settings.model, device_map=device)
+    with PatientProgress(1, "training") as progress:
+        fitted = pipe.fit(
+            table,
+            settings.horizon,
+            columns=layout.columns,
+            id_column=layout.id_column,
+            time_column=layout.time_column,
+            group=layout.group,
+            multivariate=layout.together,
+            aggregate=layout.aggregate,
+            day_first=layout.day_first,
+            known=covariates.known,
+            past=covariates.past,
+            static=covariates.static,
+            calendar=covariates.calendar,
+            holidays=covariates.holidays,
+            mode=settings.mode,
+            context=settings.context,
+            max_steps=settings.max_steps,
+            time_limit=None if settings.minutes is None else 60 * settings.minutes,
+            val_fraction=settings.val_fraction,
+            seed=settings.seed,
+            out=out,
+            progress=progress.within_series,
+        )
+    found = fitted.fit_result
+    assert found is not None
+    curve = import_pandas().DataFrame(found.curve)
+    zero_shot, fine_tuned = (None if math.isnan(score) else score for score in (found.zero_shot, found.score))
+    scores = {
+        "zero_shot": zero_shot,
+        "fine_tuned": fine_tuned,
+        "improved": found.improved,
+        "reason": found.reason,
+        "step": found.step,
+        "steps": found.num_steps,
+        "seconds": round(found.seconds, 3),
+    }
+    about = {"command": "finetune", "data": data, "settings": asdict(settings), "out": out, **scores}
+    Outputs(json=json).print(about, curve, lambda: _show(found, data, settings, covariates))
+    log.info("model written to %s", out)
+    if (out / "training" / "curve.png").is_file():
+        log.info("loss curve drawn to %s", out / "training" / "curve.png")
+
+
+def _show(found: Any, data: Path, settings: Settings, covariates: Covariates) -> None:
+    """A table of the validation scores, and what was kept."""
+    names = [*covariates.known, *covariates.past, *covariates.static, *covariates.calendar]
+    names += [] if covariates.holidays is None else [f"holidays of {covariates.holidays}"]
+    beside = f"with {', '.join(names)}" if names else "without covariates"
+    print(f"{data.name}: {settings.model}, next {settings.horizon} steps, {beside}")
+    if not math.isnan(found.score):
+        print_table(_scores(found))
+    kept = "The fine-tuned model is kept" if found.improved else "The untouched model is kept"
+    print(f"{kept}: {found.reason}.")
+
+
+def _scores(found: Any) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = {
+        "": "validation score",
+        "zero-shot": f"{found.zero_shot:.4g}",
+        "fine-tuned": f"{found.score:.4g}",
+        "change": f"{100 * (found.score / found.zero_shot - 1):+.1f} %",
+        "best step": f"{found.step:,}",
+        "steps": f"{found.num_steps:,}",
+        "minutes": f"{found.seconds / 60:.1f}",
+    }
+    for name in cells:
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
+    table.add_row(*cells.values())
+    return table

@@ -1,0 +1,160 @@
+"""Fine-tuning in one call: read, split, score the untouched model, train, return the better of the two."""
+
+import json
+import logging
+import math
+import tempfile
+from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from toto.data.covariates import Covariates
+from toto.data.layout import Layout
+from toto.errors import InputError, MissingExtraError
+from toto.finetuning.learning import Learning
+from toto.finetuning.result import FitResult
+from toto.finetuning.settings import FitSettings, Plan
+from toto.finetuning.trained_model import Candidate, recorded
+from toto.finetuning.trainer import Supervision, train
+from toto.finetuning.validation import is_better
+from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline import DEFAULT_CONTEXT
+from toto.inference.progress import Progress
+from toto.kernels import accumulation_dtype
+from toto.model.toto import Toto
+
+log = logging.getLogger(__name__)
+
+TRAINING = "training"  # in the folder of the model: what the run wrote
+SETTINGS_FILE = "fit.json"
+CURVE_PICTURE = "curve.png"
+
+
+def fit(
+    toto: Any,
+    data: Any,
+    layout: Layout,
+    covariates: Covariates,
+    settings: FitSettings,
+    *,
+    out: Path | None = None,
+    progress: Progress | bool | None = None,
+    trainer: Mapping[str, Any] | None = None,
+) -> tuple[Toto, FitResult]:
+    """Fine-tune a copy of a `Toto`; see `TotoPipeline.fit`.
+
+    Returns:
+        The better of the trained and the untouched model, with a `FitRecord` in its configuration; and what
+        the run found.
+
+    Raises:
+        InputError: data, covariates or settings that break a rule; `out` holds another run.
+        MissingExtraError: peft is not installed, and the mode needs it.
+    """
+    learning = Learning.of(data, layout, covariates, settings, toto.config)
+    windows = learning.windows(settings, toto.config, accumulation_dtype(toto.device))
+    validation = learning.validation()
+    if windows.num_windows and validation.contexts:
+        plan = settings.plan(toto.config, learning.num_rows, windows.num_windows, bool(covariates))
+        run = Supervision(plan, windows, validation, progress, trainer or {})
+        with torch.random.fork_rng(devices=[toto.device] if toto.device.type == "cuda" else []):
+            torch.manual_seed(settings.seed)
+            model, result = _trained(toto, learning, run, out)
+    else:
+        model, result = _too_short(toto, learning)
+    if out is not None:
+        model.save_pretrained(out)
+    return model, result
+
+
+def _trained(toto: Toto, learning: Learning, run: Supervision, out: Path | None) -> tuple[Toto, FitResult]:
+    """The better of the untouched and the trained model."""
+    record = _untouched_record(toto, learning)
+    windows = run.validation if record.uses_covariates else run.validation.without_covariates()
+    untouched = windows.losses(toto, record.context)
+    candidate = Candidate(toto, run.plan.settings, bool(learning.record.covariates))
+    with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as place:
+        folder = Path(place) / TRAINING
+        _claim(folder, run.plan, learning)
+        trained = train(candidate.training, run, folder, float(untouched.mean()))
+        model = candidate.with_weights(trained.weights)
+        losses = run.validation.losses(model, learning.record.context)
+        improved = is_better(losses, untouched)
+        result = FitResult(
+            zero_shot=float(untouched.mean()),
+            score=float(losses.mean()),
+            improved=improved,
+            reason=trained.reason
+            + ("" if improved else "; no better than the untouched model, which is kept"),
+            step=int(min(trained.curve[1:], key=lambda row: row["score"])["step"]),
+            num_steps=trained.num_steps,
+            seconds=trained.seconds,
+            num_validation_windows=len(losses),
+            curve=trained.curve,
+        )
+        if out is not None:
+            _draw(result, folder / CURVE_PICTURE)
+    log.info(
+        "score %.4g after %d steps, untouched %.4g: %s",
+        result.score,
+        result.step,
+        result.zero_shot,
+        result.reason,
+    )
+    return (recorded(model, learning.record) if improved else recorded(toto, record)), result
+
+
+def _untouched_record(toto: Toto, learning: Learning) -> FitRecord:
+    """What the untouched model reads: covariates only if it knows of any, and else its usual context."""
+    if toto.model.num_prepended_tokens:
+        return learning.record
+    return replace(learning.record, uses_covariates=False, context=DEFAULT_CONTEXT)
+
+
+def _too_short(toto: Toto, learning: Learning) -> tuple[Toto, FitResult]:
+    reason = (
+        f"not enough history: the longest series has {learning.longest} steps, of which the last are for "
+        f"validation; with horizon {learning.record.horizon} there is nothing to train on. The untouched "
+        "model is kept"
+    )
+    log.warning(reason)
+    result = FitResult(
+        zero_shot=math.nan,
+        score=math.nan,
+        improved=False,
+        reason=reason,
+        step=0,
+        num_steps=0,
+        seconds=0.0,
+        num_validation_windows=0,
+        curve=[],
+    )
+    return recorded(toto, _untouched_record(toto, learning)), result
+
+
+def _claim(folder: Path, plan: Plan, learning: Learning) -> None:
+    """Write what the run is into its folder, or check it against that of the run found there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / SETTINGS_FILE
+    run = plan.to_dict() | {"record": learning.record.to_dict(), "data": learning.fingerprint()}
+    mine = json.loads(json.dumps(run))
+    if file.is_file():
+        theirs = json.loads(file.read_text(encoding="utf-8"))
+        differing = [name for name in mine if name != "time_limit" and mine[name] != theirs.get(name)]
+        if differing:
+            raise InputError(
+                f"out: {folder.parent} holds a run that differs in {', '.join(differing)}: go on with the "
+                "same data and settings, or choose another folder"
+            )
+    file.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+
+
+def _draw(result: FitResult, path: Path) -> None:
+    try:
+        result.plot(path)
+    except MissingExtraError as error:
+        log.info("no picture of the curve: %s", error)

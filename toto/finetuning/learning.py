@@ -1,0 +1,100 @@
+"""What there is to learn from: series with their covariates, divided in time."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from toto.data.covariates import Covariates
+from toto.data.layout import Layout
+from toto.data.regular_series import RegularSeries
+from toto.data.table import Table, is_frame
+from toto.errors import InputError
+from toto.finetuning.settings import FitSettings
+from toto.finetuning.split import train_ends
+from toto.finetuning.validation import Validation
+from toto.finetuning.windows import Windows
+from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline_reading import Reading
+from toto.model.config import TotoConfig
+
+
+@dataclass(frozen=True)
+class Learning:
+    """Series, how the model reads them, and the step of each that training ends before."""
+
+    series: Sequence[RegularSeries]
+    record: FitRecord
+    reading: Reading
+    ends: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, data: Any, layout: Layout, covariates: Covariates, settings: FitSettings, config: TotoConfig
+    ) -> "Learning":
+        """The series in data of any kind, for a model of this configuration.
+
+        Raises:
+            InputError: data or covariates that break a rule.
+        """
+        if isinstance(data, Table) or is_frame(data):
+            data = data if isinstance(data, Table) else Table(data)
+            covariates.check(data, layout.columns or ())
+            covariates = covariates.learnt_from(data)
+        context, horizon = settings.default_context(config), settings.horizon
+        record = FitRecord(layout, covariates, horizon, context)
+        series = record.read(data, layout, None, horizon, to_learn=True).series
+        record = record.with_static_scales(series)
+        series = [record.standardised(one) for one in series]
+        _check_values(covariates, series)
+        interpolate = config.missing_values == "zero"
+        reading = Reading(config.patch_size, context, horizon, interpolate, bool(covariates))
+        return cls(series, record, reading, train_ends(series, settings.val_fraction, horizon))
+
+    @property
+    def num_rows(self) -> int:
+        """Targets and covariates of the largest series."""
+        return max(len(one.values) + self.reading.num_exogenous(one) for one in self.series)
+
+    @property
+    def longest(self) -> int:
+        """Steps of the longest series."""
+        return max(one.values.shape[1] for one in self.series)
+
+    def windows(self, settings: FitSettings, config: TotoConfig, dtype: torch.dtype) -> Windows:
+        """What is trained on."""
+        return Windows(
+            self.series,
+            self.ends,
+            self.reading,
+            min_history=min(settings.horizon, config.patch_size // 2),
+            batch_size=settings.default_batch_size(config, self.num_rows),
+            horizon_share=settings.horizon_share,
+            seed=settings.seed,
+            dtype=dtype,
+        )
+
+    def validation(self) -> Validation:
+        """What scores are measured on."""
+        return Validation.of(self.series, self.ends, self.reading.horizon)
+
+    def fingerprint(self) -> str:
+        """Tells these series from others."""
+        digest = hashlib.blake2b(digest_size=8)
+        for one, end in zip(self.series, self.ends, strict=True):
+            for values in (one.values, one.past, one.known, one.static, np.array(end)):
+                digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+        return digest.hexdigest()
+
+
+def _check_values(covariates: Covariates, series: Sequence[RegularSeries]) -> None:
+    """`InputError` for a covariate without any value."""
+    for kind in ("known", "past", "static"):
+        names = covariates.numbers(getattr(covariates, kind))
+        for place, name in enumerate(names):
+            rows = [np.atleast_1d(getattr(one, kind)[place :: len(names)]) for one in series]
+            if not any(np.isfinite(row).any() for row in rows):
+                raise InputError(f"{kind}: column {name!r} holds no value: leave it out")

@@ -1,0 +1,112 @@
+"""How good a model forecasts the part that is held out, by the same calls that will use it."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from toto.data.regular_series import RegularSeries
+from toto.inference.forecaster import TotoForecaster
+from toto.inference.pipeline_batches import Batches
+from toto.model.toto import Toto
+
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+MAX_WINDOWS = 128
+NUM_SAMPLES = 16
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Forecasts of `horizon` steps from origins behind the training targets.
+
+    The score is the mean of the quantile losses at `LEVELS` (twice the pinball loss: at the median the
+    absolute error), in mean absolute deviations of each series: a proper score of what `forecast` returns, in
+    which series of all units count the same.
+
+    contexts: the series up to each origin.
+    actual: the steps behind it; NaN does not count.
+    scales: of every target, the mean absolute deviation in the training part.
+    """
+
+    horizon: int
+    contexts: list[RegularSeries]
+    actual: list[Float[np.ndarray, "variates horizon"]]
+    scales: list[Float[np.ndarray, " variates"]]
+
+    @classmethod
+    def of(cls, series: Sequence[RegularSeries], ends: Sequence[int], horizon: int) -> "Validation":
+        """Windows at even distances in what follows the training part, `MAX_WINDOWS` of them at most."""
+        rooms = [
+            max(0, one.values.shape[1] - horizon - end + 1) for one, end in zip(series, ends, strict=True)
+        ]
+        step = max(1, min(horizon, sum(rooms) // 16), -(-sum(rooms) // MAX_WINDOWS))
+        chosen = [
+            (one, end, origin)
+            for one, end, room in zip(series, ends, rooms, strict=True)
+            for origin in range(end, end + room, step)
+        ]
+        chosen = chosen[:: max(1, -(-len(chosen) // MAX_WINDOWS))]  # of many series not the first ones alone
+        return cls(
+            horizon,
+            [one.until(origin, horizon) for one, _, origin in chosen],
+            [one.values[:, origin : origin + horizon] for one, _, origin in chosen],
+            [_scales(one.values[:, :end]) for one, end, _ in chosen],
+        )
+
+    def without_covariates(self) -> "Validation":
+        """The same windows for a model that does not know of covariates."""
+        contexts = [replace(one, past=None, known=None, static=None) for one in self.contexts]
+        return replace(self, contexts=contexts)
+
+    def losses(self, toto: Toto, context: int) -> Float[np.ndarray, " windows"]:
+        """The loss of a model in every window, each forecast from its last `context` steps."""
+        config = toto.config
+        batches = Batches(
+            config,
+            context,
+            self.horizon,
+            NUM_SAMPLES,
+            config.missing_values == "zero",
+            toto.model.num_prepended_tokens > 0,
+        )
+        found = np.zeros(len(self.contexts))
+        for batch in batches.of(self.contexts):
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*hold no real value")
+                forecast = TotoForecaster(toto).forecast(
+                    batch.inputs,
+                    self.horizon,
+                    NUM_SAMPLES,
+                    seed=0,
+                    series_ids=batch.places,
+                    variance_reduction=True,
+                    keep_distribution=True,
+                    future_exogenous_variables=batch.known_future,
+                )
+            predicted = forecast.quantile(list(LEVELS))[:, :, : batch.num_targets].cpu().numpy()
+            for row, place in enumerate(batch.places):
+                found[place] = self._loss(place, predicted[:, row])
+        return found
+
+    def _loss(self, place: int, predicted: Float[np.ndarray, "levels variates horizon"]) -> float:
+        error = self.actual[place] - predicted
+        levels = np.array(LEVELS)[:, None, None]
+        losses = 2 * np.maximum(levels * error, (levels - 1) * error) / self.scales[place][:, None]
+        return float(np.nanmean(losses)) if np.isfinite(losses).any() else 0.0
+
+
+def is_better(losses: Float[np.ndarray, " windows"], untouched: Float[np.ndarray, " windows"]) -> bool:
+    """Whether losses are lower than those of the untouched model by more than the error of the difference."""
+    gain = untouched - losses
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    return bool(gain.mean() > error)
+
+
+def _scales(values: Float[np.ndarray, "variates time"]) -> Float[np.ndarray, " variates"]:
+    """The mean absolute deviation of each row; 1 where there is none."""
+    known = np.ma.masked_invalid(values)
+    deviation = np.abs(known - known.mean(axis=1, keepdims=True)).mean(axis=1)
+    scales = np.ma.filled(deviation, 0.0)
+    return np.where(scales > 0, scales, 1.0)

@@ -1,0 +1,150 @@
+"""Low-rank adapters as files: small differences to the weights of another checkpoint, merged when read.
+
+The files have the names and the layout of PEFT. Rows of `wQKV` are in the order of published weights, so that
+the differences can be added to those of any file.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from toto.errors import CheckpointError
+from toto.model import checkpoint
+from toto.model.attention import published_order
+
+CONFIG_FILE, WEIGHTS_FILE = checkpoint.ADAPTER_FILES
+
+_PREFIX = "base_model.model."  # what PEFT puts before the names of a model
+_DOWN, _UP = ".lora_A.weight", ".lora_B.weight"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Differences of weights, scale * up @ down, and the labels of covariates.
+
+    base: a bundled model, a folder, or a hub id.
+    down: by the name of a linear map, [rank, inputs].
+    up: likewise, [outputs, rank].
+    labels: by the name of a weight.
+    """
+
+    base: str
+    scale: float
+    down: Mapping[str, Tensor]
+    up: Mapping[str, Tensor]
+    labels: Mapping[str, Tensor]
+
+    @classmethod
+    def in_published_order(
+        cls,
+        base: str,
+        scale: float,
+        down: Mapping[str, Tensor],
+        up: Mapping[str, Tensor],
+        labels: Mapping[str, Tensor],
+        num_heads: int,
+    ) -> "Adapter":
+        """An adapter of the maps of a model in memory."""
+        ordered = {
+            name: published_order(rows, num_heads) if name.endswith(".wQKV") else rows
+            for name, rows in up.items()
+        }
+        return cls(base, scale, down, ordered, labels)
+
+    def merged(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weights of the base, by their published names, with the differences added.
+
+        In float64, so that the result does not depend on the machine.
+        """
+        merged = dict(weights)
+        for name, down in self.down.items():
+            weight = weights[f"{name}.weight"]
+            up, down = (t.to(weight.device, torch.float64) for t in (self.up[name], down))
+            merged[f"{name}.weight"] = (weight.double() + self.scale * (up @ down)).to(weight.dtype)
+        return merged | {
+            name: label.to(next(iter(merged.values())).device) for name, label in self.labels.items()
+        }
+
+    def write(self, folder: Path, config: Mapping[str, Any], dtype: torch.dtype | None = None) -> None:
+        """Write the adapter and the configuration of the model to a folder, which is made if it is absent."""
+        rank = len(next(iter(self.down.values())))
+        about = {
+            "peft_type": "LORA",
+            "base_model_name_or_path": self.base,
+            "r": rank,
+            "lora_alpha": self.scale * rank,
+            "target_modules": sorted(name.removeprefix("model.") for name in self.down),
+        }
+        tensors = {f"{_PREFIX}{name}{_DOWN}": t for name, t in self.down.items()}
+        tensors |= {f"{_PREFIX}{name}{_UP}": t for name, t in self.up.items()}
+        tensors |= self.labels
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {
+                name: t.contiguous() if dtype is None else t.contiguous().to(dtype)
+                for name, t in tensors.items()
+            },
+            folder / WEIGHTS_FILE,
+        )
+        for name, content in ((CONFIG_FILE, about), (checkpoint.CONFIG_FILE, dict(config))):
+            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        for other in (checkpoint.WEIGHTS_FILE, checkpoint.INDEX_FILE):  # of a model that lay there before
+            (folder / other).unlink(missing_ok=True)
+
+
+def holds_adapter(path: Path) -> bool:
+    """Whether a checkpoint is a folder with an adapter rather than with weights."""
+    return (path / CONFIG_FILE).is_file() and not (path / checkpoint.WEIGHTS_FILE).is_file()
+
+
+def read_adapter(folder: Path) -> Adapter:
+    """The adapter in a folder.
+
+    Raises:
+        CheckpointError: a file that is missing or damaged.
+    """
+    try:
+        about = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        tensors = {name: t.float() for name, t in load_file(folder / WEIGHTS_FILE).items()}
+        return Adapter(
+            str(about["base_model_name_or_path"]),
+            about["lora_alpha"] / about["r"],
+            _named(tensors, _DOWN),
+            _named(tensors, _UP),
+            {name: t for name, t in tensors.items() if not name.startswith(_PREFIX)},
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{folder} holds no readable adapter ({type(error).__name__}: {error})"
+        ) from error
+
+
+def read_merged(path: Path, map_location: str | torch.device) -> tuple[dict[str, Tensor], Adapter | None]:
+    """The weights of a checkpoint, and the adapter that is merged into them if it is one.
+
+    Raises:
+        CheckpointError: the base of an adapter is not there, or is another model.
+    """
+    if not holds_adapter(path):
+        return checkpoint.read_weights(path, map_location), None
+    adapter = read_adapter(path)
+    try:
+        base, _ = read_merged(checkpoint.locate(adapter.base), map_location)
+        return adapter.merged(base), adapter
+    except (CheckpointError, KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{path} holds an adapter, whose base does not serve: {error}") from error
+
+
+def _named(tensors: Mapping[str, Tensor], suffix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(_PREFIX).removesuffix(suffix): t
+        for name, t in tensors.items()
+        if name.endswith(suffix)
+    }
