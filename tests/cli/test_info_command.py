@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import toto
-from toto.cli.device import choose_device
+from toto.cli.runtime import runtime_of
 from toto.kernels import kernel_report
 from toto.model.checkpoint import bundled_models
 
@@ -72,5 +72,5 @@ def test_a_bad_variable_is_an_error_that_names_it(toto_command, monkeypatch):
 
 def test_commands_run_on_the_device_of_the_environment_unless_the_option_names_one(monkeypatch):
     monkeypatch.setenv("TOTO_DEVICE", "meta")
-    assert choose_device(None) == torch.device("meta")
-    assert choose_device("cpu") == torch.device("cpu")
+    assert runtime_of(None).device == torch.device("meta")
+    assert runtime_of("cpu").device == torch.device("cpu")

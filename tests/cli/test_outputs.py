@@ -76,12 +76,12 @@ def test_detect_ends_with_3_for_events_if_asked(run, spiked_file, wide_file):
 
 
 def test_an_interrupted_command_ends_with_130(run, wide_file, monkeypatch):
-    from toto.inference.pipeline import TotoPipeline
+    from toto.inference.compilation import RuntimeSettings
 
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TotoPipeline, "from_pretrained", interrupt)
+    monkeypatch.setattr(RuntimeSettings, "load", interrupt)
     result = run("forecast", wide_file)
     assert result.exit_code == 130
     assert result.stdout == ""

@@ -42,3 +42,9 @@ def test_a_backtest_of_quantiles(toto_command, wide_file, folder2):
     result = toto_command("backtest", wide_file, "--model", folder2, "--horizon", 5, "--windows", 2)
     assert result.exit_code == 0, result.output
     assert "quantiles predicted, exponential tails" in result.stdout
+
+
+def test_watching_needs_a_model_that_keeps_streams(toto_command, folder2):
+    result = toto_command("watch", "--model", folder2)
+    assert result.exit_code == 2
+    assert "models of quantiles keep no stream; use toto detect" in result.stderr

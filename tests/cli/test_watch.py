@@ -5,10 +5,10 @@ import logging
 
 import numpy as np
 import pytest
-import torch
 
 from toto import InputError
 from toto.cli.live_rows import LiveRows, Row
+from toto.cli.runtime import runtime_of
 from toto.cli.watch import WatchSettings, run_watch
 
 testing = pytest.importorskip("typer.testing")
@@ -35,7 +35,7 @@ def settings(model_folder, tmp_path):
     def make(**changes) -> WatchSettings:
         options = {
             "model": str(model_folder),
-            "device": torch.device("cpu"),
+            "runtime": runtime_of("cpu"),
             "time_column": None,
             "columns": None,
             "context": 64,

@@ -264,12 +264,12 @@ def watch(
     """
     import sys
 
-    from toto.cli.device import choose_device
+    from toto.cli.runtime import runtime_of
     from toto.cli.watch import WatchSettings, run_watch
 
     settings = WatchSettings(
         model,
-        choose_device(device),
+        runtime_of(device),
         time_column,
         listed(columns),
         context,

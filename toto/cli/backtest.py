@@ -5,9 +5,9 @@ from pathlib import Path
 
 import typer
 
-from toto.cli.device import choose_device
 from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress
+from toto.cli.runtime import runtime_of
 from toto.data.csv import read_table
 from toto.data.frame import series_from_table
 from toto.data.layout import Layout
@@ -15,7 +15,6 @@ from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_report import check_report
 from toto.evaluation.backtest_windows import rolling_windows
 from toto.evaluation.metrics import levels_of
-from toto.inference.models import load_model
 from toto.inference.plot import import_matplotlib
 
 
@@ -51,7 +50,7 @@ def run_backtest(data: Path, layout: Layout, settings: Settings, outputs: Output
     series = series_from_table(read_table(data), layout)
     sizes = settings.horizon, settings.windows, settings.step
     rolling_windows(data.name, series, *sizes, settings.season)  # or says what does not fit
-    model = load_model(settings.model, map_location=choose_device(settings.device))
+    model = runtime_of(settings.device).load(settings.model)
     with PatientProgress(1) as progress:
         result = backtest(
             model,

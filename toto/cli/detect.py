@@ -13,16 +13,16 @@ from rich.text import Text
 
 from toto.anomaly.detectors import DETECTORS
 from toto.anomaly.series_detection import SeriesDetection, detect_in_series
-from toto.cli.device import choose_device
 from toto.cli.outputs import Outputs
 from toto.cli.report import print_table
+from toto.cli.runtime import runtime_of
 from toto.data.csv import read_table
 from toto.data.forecast_frame import FrameKind
 from toto.data.frame import series_from_table
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
-from toto.inference.models import Model, load_model
+from toto.inference.models import Model
 
 MAX_SHOWN = 20
 
@@ -69,7 +69,7 @@ def run_detect(data: Path, layout: Layout, settings: Settings, outputs: Outputs)
         raise InputError(
             f"--plot draws one series, got {len(series)}: choose one, or leave --independent out"
         )
-    toto = load_model(settings.model, map_location=choose_device(settings.device))
+    toto = runtime_of(settings.device).load(settings.model)
     start = time.perf_counter()
     found = _detect(series, toto, settings)
     frame = found.events

@@ -9,10 +9,10 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from toto.cli.device import choose_device
 from toto.cli.forecast import grouped
 from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress, print_table
+from toto.cli.runtime import runtime_of
 from toto.data.covariates import Covariates
 from toto.data.csv import read_table
 from toto.data.layout import Layout
@@ -53,8 +53,7 @@ def run_finetune(
         raise InputError(f"--out {out}: is a file; name a folder for the model")
     table = read_table(data)
     layout = grouped(table, layout, settings.independent)
-    device = None if settings.device is None else choose_device(settings.device)
-    pipe = TotoPipeline.from_pretrained(settings.model, device_map=device)
+    pipe = TotoPipeline(runtime_of(settings.device).load(settings.model))
     with PatientProgress(1, "training") as progress:
         fitted = pipe.fit(
             table,

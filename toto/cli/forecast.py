@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from toto.cli.device import choose_device
 from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress, print_forecast
+from toto.cli.runtime import runtime_of
 from toto.data.csv import read_table
 from toto.data.frame import is_long
 from toto.data.layout import Layout
@@ -58,8 +58,7 @@ def run_forecast(
             outputs.check(file)
     table = read_table(data)
     known = None if future is None else read_table(future)
-    device = None if settings.device is None else choose_device(settings.device)
-    pipe = TotoPipeline.from_pretrained(settings.model, device_map=device)
+    pipe = TotoPipeline(runtime_of(settings.device).load(settings.model))
     if pipe.record is not None:
         settings = replace(settings, context=min(settings.context, pipe.record.context))
     inputs = _inputs(pipe, table, known, layout, settings)

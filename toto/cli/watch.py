@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from toto.anomaly.calibration import Unit, units_of
 from toto.anomaly.detectors import DETECTORS
@@ -17,6 +16,7 @@ from toto.anomaly.rate import false_alarms_per_step
 from toto.cli.live_judge import LiveJudge
 from toto.cli.live_rows import LiveRows, Row
 from toto.errors import InputError
+from toto.inference.compilation import RuntimeSettings
 from toto.model.toto import Toto
 from toto.streaming.scores import StreamScores
 from toto.streaming.stream import Stream
@@ -40,7 +40,7 @@ class WatchSettings:
     """
 
     model: str
-    device: torch.device
+    runtime: RuntimeSettings
     time_column: str | None
     columns: list[str] | None
     context: int
@@ -55,13 +55,17 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
     """Watch rows until they end; `show` gets every alarm as a line of JSON.
 
     Raises:
-        InputError: a detector or a rate that is none, or a history that cannot be read or is too short.
+        InputError: a detector or a rate that is none, a model of quantiles, or a history that cannot be
+            read or is too short.
         CheckpointError: no such model, or a file of state that is none.
     """
     if settings.detector not in DETECTORS:  # what is wrong is said before anything else
         raise InputError(f"--detector must be one of {', '.join(DETECTORS)}, got {settings.detector!r}")
     false_alarms_per_step(settings.false_alarms, 1e-9)
-    watcher = Watcher(Toto.from_pretrained(settings.model, map_location=settings.device), settings, show)
+    model = settings.runtime.load(settings.model)
+    if not isinstance(model, Toto):
+        raise InputError(f"--model {settings.model}: models of quantiles keep no stream; use toto detect")
+    watcher = Watcher(model, settings, show)
     try:
         watcher.watch(lines)
     except KeyboardInterrupt:
