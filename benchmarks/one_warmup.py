@@ -32,7 +32,6 @@ OTHER_SIZES = (
 
 def main() -> None:
     request = json.loads(sys.argv[1])
-    logging.disable()
     torch.set_num_threads(request["threads"])
     series = np.loadtxt(DATA, delimiter=",", skiprows=1, usecols=1)[: request["context"] + request["horizon"]]
     pipeline = TotoPipeline.from_pretrained(request["checkpoint"])
@@ -64,4 +63,5 @@ def processor_seconds() -> float:
 
 
 if __name__ == "__main__":
+    logging.disable()
     main()
