@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 
 from toto import Toto
+from toto.cli.runtime import runtime_of
 from toto.cli.watch import Watcher, WatchSettings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -50,7 +51,7 @@ def num_alarms(model: Toto, replay: Replay, detector: str, rate: int) -> int:
         history = Path(folder) / "history.csv"
         history.write_text(replay.header + "".join(replay.past))
         settings = WatchSettings(
-            "", torch.device("cpu"), None, None, 2048, f"{rate}/1000 steps", 10, history, None, detector
+            "", runtime_of("cpu"), None, None, 2048, f"{rate}/1000 steps", 10, history, None, detector
         )
         Watcher(model, settings, shown.append).watch([replay.header, *replay.later])
     return len(shown)
