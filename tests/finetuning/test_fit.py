@@ -235,3 +235,51 @@ def test_without_lightning_or_peft_the_extra_is_named(pipe, hourly, settings, mo
 def test_adapters_need_a_model_with_a_name(hourly, settings, make_tiny):
     with pytest.raises(InputError, match='mode "lora" needs a model that was loaded by from_pretrained'):
         TotoPipeline(make_tiny()).fit(hourly[["time", "load"]], HORIZON, **settings, mode="lora")
+
+
+def test_a_gap_in_a_known_covariate_of_the_validation_part_is_bridged(pipe, hourly, settings):
+    holes = hourly.drop(hourly.index[-40:-25])
+    result = pipe.fit(holes, HORIZON, known=["heat"], **settings | {"max_steps": 10}).fit_result
+    assert np.isfinite(result.zero_shot)
+    assert np.isfinite(result.score)
+
+
+def test_a_series_that_begins_in_the_validation_part_does_not_stop_the_others(pipe, settings):
+    old = np.random.default_rng(0).normal(size=400)
+    frame = pd.DataFrame({"ds": pd.date_range("2026-01-01", periods=400, freq="h"), "y": old})
+    long = pd.concat([frame.assign(unique_id="a"), frame[-30:].assign(unique_id="b")])
+    fitted = pipe.fit(long, HORIZON, **settings | {"columns": None, "max_steps": 10})
+    assert np.isfinite(fitted.fit_result.score)
+
+
+def test_an_adapter_does_not_replace_its_base(pipe, hourly, settings, tmp_path):
+    pipe.save_pretrained(tmp_path / "base")
+    base = TotoPipeline.from_pretrained(tmp_path / "base")
+    with pytest.raises(InputError, match=r"base is the folder of the base, to which the adapter points"):
+        base.fit(hourly, HORIZON, mode="lora", out=tmp_path / "base", **settings)
+    assert (tmp_path / "base" / "model.safetensors").is_file()
+
+
+def test_a_run_without_time_for_a_validation_comes_back_untouched(pipe, hourly, settings):
+    result = pipe.fit(hourly, HORIZON, time_limit=1e-9, **settings).fit_result
+    assert not result.improved
+    assert result.reason == "it ended before the first validation; the untouched model is kept"
+
+
+def test_an_untouched_model_keeps_the_context_of_its_own_fine_tuning(pipe, hourly, settings):
+    first = pipe.fit(hourly, HORIZON, **settings)
+    assert first.fit_result.improved
+    second = first.fit(hourly, HORIZON, time_limit=1e-9, **settings | {"context": 64})
+    assert second.record.context == first.record.context == 32
+
+
+def test_a_covariate_without_values_is_named_beside_calendar_features(pipe, hourly, settings):
+    with pytest.raises(InputError, match="known: column 'heat' holds no value: leave it out"):
+        pipe.fit(hourly.assign(heat=np.nan), HORIZON, known=["heat"], calendar=["hour"], **settings)
+
+
+def test_a_series_that_is_flat_before_the_validation_does_not_decide_alone(pipe, settings):
+    load = 10 + np.sin(np.arange(400) / 4)
+    late = np.where(np.arange(400) < 350, 0, 1000 * load)
+    result = pipe.fit([load, late], HORIZON, **settings | {"columns": None, "max_steps": 10}).fit_result
+    assert result.zero_shot < 20

@@ -105,8 +105,10 @@ def _show(found: Any, data: Path, settings: Settings, covariates: Covariates) ->
     names += [] if covariates.holidays is None else [f"holidays of {covariates.holidays}"]
     beside = f"with {', '.join(names)}" if names else "without covariates"
     print(f"{data.name}: {settings.model}, next {settings.horizon} steps, {beside}")
-    if not math.isnan(found.score):
-        print_table(_scores(found))
+    if math.isnan(found.score):  # it never ran, and says itself what is kept
+        print(f"{found.reason[0].upper()}{found.reason[1:]}.")
+        return
+    print_table(_scores(found))
     kept = "The fine-tuned model is kept" if found.improved else "The untouched model is kept"
     print(f"{kept}: {found.reason}.")
 
@@ -117,7 +119,7 @@ def _scores(found: Any) -> Table:
         "": "validation score",
         "zero-shot": f"{found.zero_shot:.4g}",
         "fine-tuned": f"{found.score:.4g}",
-        "change": f"{100 * (found.score / found.zero_shot - 1):+.1f} %",
+        "change": f"{100 * (found.score / found.zero_shot - 1):+.1f} %" if found.zero_shot else "",
         "best step": f"{found.step:,}",
         "steps": f"{found.num_steps:,}",
         "minutes": f"{found.seconds / 60:.1f}",

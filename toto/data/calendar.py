@@ -75,6 +75,8 @@ def public_holidays(country: str, years: Sequence[int]) -> Shaped[np.ndarray, " 
         import holidays
     except ImportError:
         raise MissingExtraError("holidays", "finetune", "public holidays") from None
+    if not isinstance(country, str):
+        raise InputError(f'holidays must be a country such as "DE", got {country!r}')
     name, _, part = country.partition("-")
     try:
         days = holidays.country_holidays(name, subdiv=part or None, years=list(years))

@@ -19,7 +19,7 @@ from toto.finetuning.learning import Learning
 from toto.finetuning.result import FitResult
 from toto.finetuning.settings import FitSettings, Plan
 from toto.finetuning.trained_model import Candidate, recorded
-from toto.finetuning.trainer import Supervision, train
+from toto.finetuning.trainer import Supervision, Trained, train
 from toto.finetuning.validation import is_better
 from toto.inference.fit_record import FitRecord
 from toto.inference.pipeline import DEFAULT_CONTEXT
@@ -55,6 +55,8 @@ def fit(
         InputError: data, covariates or settings that break a rule; `out` holds another run.
         MissingExtraError: peft is not installed, and the mode needs it.
     """
+    if settings.mode == "lora" and out is not None and toto.source is not None:
+        _check_apart(out, toto.source)
     learning = Learning.of(data, layout, covariates, settings, toto.config)
     windows = learning.windows(settings, toto.config, accumulation_dtype(toto.device))
     validation = learning.validation()
@@ -81,6 +83,8 @@ def _trained(toto: Toto, learning: Learning, run: Supervision, out: Path | None)
         folder = Path(place) / TRAINING
         _claim(folder, run.plan, learning)
         trained = train(candidate.training, run, folder, float(untouched.mean()))
+        if trained.weights is None:
+            return recorded(toto, record), _without_score(float(untouched.mean()), trained)
         model = candidate.with_weights(trained.weights)
         losses = run.validation.losses(model, learning.record.context)
         improved = is_better(losses, untouched)
@@ -112,7 +116,34 @@ def _untouched_record(toto: Toto, learning: Learning) -> FitRecord:
     """What the untouched model reads: covariates only if it knows of any, and else its usual context."""
     if toto.model.num_prepended_tokens:
         return learning.record
-    return replace(learning.record, uses_covariates=False, context=DEFAULT_CONTEXT)
+    before = FitRecord.of(toto.config)
+    context = DEFAULT_CONTEXT if before is None else before.context
+    return replace(learning.record, uses_covariates=False, context=context)
+
+
+def _without_score(zero_shot: float, trained: Trained) -> FitResult:
+    """Of a run that ended before its first validation."""
+    return FitResult(
+        zero_shot=zero_shot,
+        score=math.nan,
+        improved=False,
+        reason="it ended before the first validation; the untouched model is kept",
+        step=0,
+        num_steps=trained.num_steps,
+        seconds=trained.seconds,
+        num_validation_windows=0,
+        curve=trained.curve,
+    )
+
+
+def _check_apart(out: Path, source: str) -> None:
+    """Raise where an adapter would replace the weights that it points to.
+
+    Raises:
+        InputError: `out` is the folder of the base.
+    """
+    if Path(source).exists() and Path(source).resolve() == out.resolve():
+        raise InputError(f"out: {out} is the folder of the base, to which the adapter points: choose another")
 
 
 def _too_short(toto: Toto, learning: Learning) -> tuple[Toto, FitResult]:

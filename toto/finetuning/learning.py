@@ -94,7 +94,10 @@ def _check_values(covariates: Covariates, series: Sequence[RegularSeries]) -> No
     """`InputError` for a covariate without any value."""
     for kind in ("known", "past", "static"):
         names = covariates.numbers(getattr(covariates, kind))
+        # behind the known columns lie the features of the calendar, which always have values
+        num_made = len(covariates.calendar) + (covariates.holidays is not None) if kind == "known" else 0
         for place, name in enumerate(names):
-            rows = [np.atleast_1d(getattr(one, kind)[place :: len(names)]) for one in series]
+            held = (getattr(one, kind) for one in series)
+            rows = [np.atleast_1d(x[place : len(x) - num_made : len(names)]) for x in held]
             if not any(np.isfinite(row).any() for row in rows):
                 raise InputError(f"{kind}: column {name!r} holds no value: leave it out")

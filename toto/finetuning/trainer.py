@@ -50,11 +50,11 @@ class Supervision:
 class Trained(NamedTuple):
     """What a run left behind.
 
-    weights: those of the best score, as the model of the run has them.
+    weights: those of the best score, as the model of the run has them; None if there was no validation.
     reason: why it ended.
     """
 
-    weights: dict[str, torch.Tensor]
+    weights: dict[str, torch.Tensor] | None
     curve: list[dict[str, float | int]]
     num_steps: int
     seconds: float
@@ -95,13 +95,19 @@ def train(toto: Toto, run: Supervision, folder: Path, untouched: float) -> Train
     with _quiet():
         trainer = lightning.Trainer(**chosen | dict(options) | {"callbacks": callbacks})
         trainer.fit(module, ckpt_path=last if last.is_file() else None, weights_only=True)
-    kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)["state_dict"]
-    weights = {name.removeprefix("toto."): weight for name, weight in kept.items()}
+    found = folder / f"{BEST}.ckpt"
+    weights = _weights(found) if found.is_file() else None
     if trainer.global_step >= plan.max_steps:
         reason = "all steps done"
     else:
         reason = "the time is up" if module.progress() >= 1 else "no better score for some validations"
     return Trained(weights, curve.rows, trainer.global_step, module.elapsed(), reason)
+
+
+def _weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    """Those of the model in a checkpoint of the module."""
+    kept = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    return {name.removeprefix("toto."): weight for name, weight in kept.items()}
 
 
 def _steps_between_validations(plan: Plan) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from toto.data.interpolation import interpolated
 from toto.data.regular_series import RegularSeries
 from toto.inference.forecaster import TotoForecaster
 from toto.inference.pipeline_batches import Batches
@@ -38,21 +39,24 @@ class Validation:
     @classmethod
     def of(cls, series: Sequence[RegularSeries], ends: Sequence[int], horizon: int) -> "Validation":
         """Windows at even distances in what follows the training part, `MAX_WINDOWS` of them at most."""
+        starts = [max(end, horizon) for end in ends]  # of a series that begins late, not its first steps
         rooms = [
-            max(0, one.values.shape[1] - horizon - end + 1) for one, end in zip(series, ends, strict=True)
+            max(0, one.values.shape[1] - horizon - start + 1)
+            for one, start in zip(series, starts, strict=True)
         ]
         step = max(1, min(horizon, sum(rooms) // 16), -(-sum(rooms) // MAX_WINDOWS))
         chosen = [
             (one, end, origin)
-            for one, end, room in zip(series, ends, rooms, strict=True)
-            for origin in range(end, end + room, step)
+            for one, end, start, room in zip(series, ends, starts, rooms, strict=True)
+            for origin in range(start, start + room, step)
+            if np.isfinite(one.values[:, origin : origin + horizon]).any()
         ]
         chosen = chosen[:: max(1, -(-len(chosen) // MAX_WINDOWS))]  # of many series not the first ones alone
         return cls(
             horizon,
-            [one.until(origin, horizon) for one, _, origin in chosen],
+            [_with_known(one.until(origin, horizon)) for one, _, origin in chosen],
             [one.values[:, origin : origin + horizon] for one, _, origin in chosen],
-            [_scales(one.values[:, :end]) for one, end, _ in chosen],
+            [_scales(one.values, end) for one, end, _ in chosen],
         )
 
     def without_covariates(self) -> "Validation":
@@ -94,7 +98,7 @@ class Validation:
         error = self.actual[place] - predicted
         levels = np.array(LEVELS)[:, None, None]
         losses = 2 * np.maximum(levels * error, (levels - 1) * error) / self.scales[place][:, None]
-        return float(np.nanmean(losses)) if np.isfinite(losses).any() else 0.0
+        return float(np.nanmean(losses))
 
 
 def is_better(losses: Float[np.ndarray, " windows"], untouched: Float[np.ndarray, " windows"]) -> bool:
@@ -104,9 +108,22 @@ def is_better(losses: Float[np.ndarray, " windows"], untouched: Float[np.ndarray
     return bool(gain.mean() > error)
 
 
-def _scales(values: Float[np.ndarray, "variates time"]) -> Float[np.ndarray, " variates"]:
-    """The mean absolute deviation of each row; 1 where there is none."""
-    known = np.ma.masked_invalid(values)
-    deviation = np.abs(known - known.mean(axis=1, keepdims=True)).mean(axis=1)
-    scales = np.ma.filled(deviation, 0.0)
+def _with_known(context: RegularSeries) -> RegularSeries:
+    """A context whose known covariates have no gaps: a forecast takes none."""
+    if context.known is None:
+        return context
+    return replace(context, known=np.nan_to_num(interpolated(context.known)))
+
+
+def _scales(values: Float[np.ndarray, "variates time"], end: int) -> Float[np.ndarray, " variates"]:
+    """The mean absolute deviation of each row up to the end; of the whole where it is 0, and else 1."""
+    scales = _deviations(values[:, :end])
+    scales = np.where(scales > 0, scales, _deviations(values))
     return np.where(scales > 0, scales, 1.0)
+
+
+def _deviations(values: Float[np.ndarray, "variates time"]) -> Float[np.ndarray, " variates"]:
+    if values.shape[1] == 0:
+        return np.zeros(len(values))
+    known = np.ma.masked_invalid(values)
+    return np.ma.filled(np.abs(known - known.mean(axis=1, keepdims=True)).mean(axis=1), 0.0)
