@@ -64,3 +64,8 @@ def test_a_stretch_shorter_than_the_persistence_is_named():
         InputError, match="persistence must be shorter than the clean stretch, got 9 steps in a row"
     ):
         Rule(9).threshold(np.ones(5), 0.1)
+
+
+@pytest.mark.parametrize("rate", [1e-3, 1e-4, 1e-6])
+def test_a_short_stretch_whose_scores_tie_does_not_make_every_excursion_an_alarm(rate):
+    assert Rule().threshold(np.zeros(99), rate) == pytest.approx(-np.log10(rate), abs=2e-4)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toto import InputError, TotoPipeline
-from toto.anomaly.detectors import LikelihoodDetector
+from toto.anomaly.detectors import LikelihoodDetector, load_detector
 
 STEPS = 120
 
@@ -70,3 +70,42 @@ def test_a_constant_history_is_fine_and_its_first_other_value_is_an_event(tiny):
     assert detector.detect(constant).events == ()
     constant[0, 100] = 9.0
     assert [event.start for event in detector.detect(constant).events] == [100]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"false_alarms": None}, "false_alarms must be a rate like .*, or a number, got None"),
+        ({"false_alarms": [1]}, r"false_alarms must be a rate like .*, or a number, got \[1\]"),
+        ({"false_alarms": "1/week", "interval_seconds": "60"}, "interval_seconds must be .*, got '60'"),
+        ({"clean": "0.5"}, "clean must be a share of the history, above 0 and up to 1, got '0.5'"),
+        ({"floor": "a"}, "floor must be at least 0, in the units of the series, got 'a'"),
+        ({"combine": ["simes"]}, r"combine must be one of simes, fisher, got \['simes'\]"),
+        ({"detector": ["likelihood"]}, r"detector must be one of likelihood, .*, got \['likelihood'\]"),
+    ],
+)
+@pytest.mark.usefixtures("as_users_call")
+def test_options_of_another_type_are_refused_as_others_are(tiny, options, message):
+    with pytest.raises(InputError, match=message):
+        TotoPipeline(tiny).detect(noise(), **options)
+
+
+def test_a_column_without_values_is_called_by_its_name(tiny):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"time": range(STEPS), "cpu": noise()[0], "disk": [np.nan] * STEPS})
+    with pytest.raises(InputError, match=r"values in the first 60 steps, .* got none of disk: leave it out"):
+        TotoPipeline(tiny).detect(frame, 0.01, multivariate=True)
+
+
+def test_places_where_no_detector_is_or_can_be_are_named(fitted, tmp_path):
+    with pytest.raises(InputError, match=r"d.json: the detector cannot be written there"):
+        fitted.save(tmp_path / "absent" / "d.json")
+    with pytest.raises(InputError, match="cannot be read as a file of a detector"):
+        load_detector(tmp_path, fitted.model)
+
+
+@pytest.mark.usefixtures("as_users_call")
+def test_a_floor_of_numpy_is_saved(tiny, tmp_path):
+    detector = LikelihoodDetector(tiny, 0.01, floor=np.float32(0.5)).fit(noise())
+    detector.save(tmp_path / "d.json")
+    assert load_detector(tmp_path / "d.json", tiny).floor == 0.5

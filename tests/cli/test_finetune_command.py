@@ -79,7 +79,8 @@ def test_a_series_too_short_to_train_on_keeps_the_untouched_model(finetune, tmp_
     pd.DataFrame({"time": range(20), "y": np.arange(20.0)}).to_csv(tmp_path / "short.csv", index=False)
     result = finetune("short.csv")
     assert result.exit_code == 0, result.output
-    assert result.stdout.splitlines()[1].startswith("The untouched model is kept: not enough history")
+    assert result.stdout.splitlines()[1].startswith("Not enough history: the longest series has 20 steps")
+    assert result.stdout.count("untouched") == 1
     found = json.loads(finetune("short.csv", "--json").stdout)
     assert found["zero_shot"] is None
     assert found["rows"] == []

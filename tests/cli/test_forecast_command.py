@@ -255,6 +255,24 @@ def test_series_of_a_group_are_forecast_together(toto_command, long_file, tmp_pa
     )
 
 
+def test_series_of_one_group_are_counted_one_by_one(toto_command, long_file):
+    frame = pd.read_csv(long_file)
+    frame[frame["unique_id"] != "west"].assign(site="a").to_csv("sites.csv", index=False)
+    result = toto_command("forecast", "sites.csv", "--group", "site")
+    assert result.stdout.startswith("sites.csv: 2 series, next 5 steps of 1 day")
+
+
+def test_words_of_options_are_checked_before_the_model_is_loaded(toto_command, wide_file):
+    found = toto_command("forecast", wide_file, "--tails", "foo", "--model", "no-such-model")
+    failed(found, "--tails must be one of error, exponential, got 'foo'")
+    failed(toto_command("forecast", wide_file, "--columns", ","), "columns must be like a,b,c, got ','")
+
+
+def test_a_comma_behind_the_last_column_means_nothing(toto_command, wide_file):
+    result = toto_command("forecast", wide_file, "--columns", "load, ", "--out", "out.csv")
+    assert written(result, "out.csv")["variate"].unique().tolist() == ["load"]
+
+
 @pytest.fixture
 def weather_files(tmp_path):
     """A price and the wind, and the wind of the five hours after them."""

@@ -6,10 +6,13 @@ import logging
 import numpy as np
 import pytest
 
-from toto import InputError
+from toto import InputError, Toto
+from toto.anomaly.calibration import Unit
 from toto.cli.live_rows import LiveRows, Row
+from toto.cli.live_stream import in_units
 from toto.cli.runtime import runtime_of
 from toto.cli.watch import WatchSettings, run_watch
+from toto.streaming.stream import Stream
 
 testing = pytest.importorskip("typer.testing")
 
@@ -67,7 +70,7 @@ def test_a_strange_row_is_an_alarm_that_names_what_was_expected(settings):
 
 
 def test_an_alarm_that_goes_on_is_shown_once_and_again_after_a_quiet_while(settings):
-    strange = {310: 900, 311: 900, 314: 900, 330: 90_000}
+    strange = {310: 100, 311: 100, 314: 100, 330: 900}
     lines = [HEADER, *(line(s, strange.get(s)) for s in range(300, 340))]
     found = alarms(lines, settings())
     assert [alarm["time"][11:16] for alarm in found] == ["05:10", "05:30"]
@@ -118,16 +121,16 @@ def test_watching_goes_on_from_its_state(settings, tmp_path):
 
 def test_late_repeated_and_unreadable_rows_are_left_out_with_a_note(settings, caplog):
     lines = [HEADER, line(300), line(299, 900), line(300, 900), "2026-01-01 05:01:00,1\n"]
-    lines += ["2026-01-01 05:01:00,much,1\n", "soon,1,1\n", "\n", HEADER, line(301)]
-    assert alarms(lines, settings()) == []
+    lines += ["2026-01-01 05:01:00,much,1\n", "2026-01-01 05:02:00,more,1\n", "soon,1,1\n", "nan,1,1\n"]
+    assert alarms([*lines, "\n", HEADER, line(303)], settings()) == []
     notes = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert notes[:2] == [
-        f"1 of 1 points are late or given before and are left out, the first: 2026-01-01T0{time}:00.000000"
-        for time in ("4:59", "5:00")
+    assert notes[:3] == [
+        "1 of 1 points are late or given before and are left out, the first: 2026-01-01T04:59:00.000000",
+        "line 5 is left out: 2 cells, but the header names 3",
+        "line 6: column cpu: 'much' is not a number; such values are missing",
     ]
-    assert notes[2] == "line 5 is left out: 2 cells, but the header names 3"
-    assert notes[3] == "line 6 is left out: column cpu: 'much' is not a number"
-    assert notes[4].startswith("line 7 is left out: times must be dates or numbers, got")
+    assert notes[3].startswith("line 8 is left out: times must be dates or numbers, got")
+    assert notes[4].startswith("line 9 is left out: times must be known, got nan")
     assert len(notes) == 5
 
 
@@ -144,7 +147,7 @@ def test_gaps_are_missing_values_and_many_rows_that_do_not_fit_begin_anew(settin
     [
         ({"false_alarms": "often"}, "false_alarms must be a rate like .*, got 'often'"),
         ({"detector": "oracle"}, "--detector must be one of likelihood, .*, got 'oracle'"),
-        ({"columns": ["disk"]}, "series must hold observed values of every variate"),
+        ({"columns": ["cpuu"]}, "no column 'cpuu'; there are time, cpu, load"),
     ],
 )
 def test_settings_that_break_a_rule_are_named(settings, changes, message):
@@ -181,3 +184,120 @@ def test_the_command_reads_standard_input(model_folder, settings):
     result = testing.CliRunner().invoke(app, arguments, input=lines)
     assert result.exit_code == 0, result.stderr
     assert json.loads(result.stdout)["time"] == "2026-01-01 05:10:00"
+
+
+def numbers(step: int, **cells) -> str:
+    return json.dumps({"time": step, "cpu": CPU[step % 400], "load": LOAD[step % 400]} | cells)
+
+
+def test_what_is_rare_is_not_learnt_anew_after_a_restart(settings, tmp_path, caplog):
+    state = {"state": tmp_path / "watch.state", "cool_down": 0}
+    strange = [HEADER, *(line(step, 900 if step % 8 == 0 else None) for step in range(300, 400))]
+    assert alarms(strange[:60], settings(**state))
+    model, learned = Toto.from_pretrained(settings().model), []
+    for changes in ({}, {"detector": "deviation"}):
+        learned.append(Stream.load(tmp_path / "watch.state", model).notes["learned"])
+        assert "it is calibrated anew" not in caplog.text
+        alarms([HEADER, *strange[60:]], settings(**state, history=None, **changes))
+    assert learned[0] == learned[1]
+    assert "it is calibrated anew" in caplog.text
+
+
+def test_one_huge_value_does_not_blind_the_watcher(settings):
+    lines = [HEADER, *(line(step, {303: 1e6, 340: 900}.get(step)) for step in range(300, 341))]
+    found = alarms(lines, settings(context=256))
+    assert (found[0]["time"][11:16], found[0]["columns"][0]["value"]) == ("05:03", 1e6)
+    assert (found[-1]["time"][11:16], found[-1]["columns"][0]["value"]) == ("05:40", 900)
+
+
+def test_in_its_units_a_stream_holds_no_huge_values():
+    found = in_units(np.array([[12.0, 1e6, -1e308, np.inf, np.nan]]), [Unit(10.0, 0.1, 0.0)])
+    np.testing.assert_allclose(found, [[20, 1e3, -1e3, np.nan, np.nan]])
+
+
+@pytest.mark.parametrize("every", [120, 30])
+def test_steps_that_change_make_watching_begin_anew(settings, caplog, every):
+    seconds = 300 * 60 + every * np.arange(80)
+    lines = [f"2026-01-01 {s // 3600:02}:{s // 60 % 60:02}:{s % 60:02},{CPU[0]},{LOAD[0]}\n" for s in seconds]
+    caplog.set_level(logging.INFO)
+    alarms([HEADER, *lines], settings())
+    assert caplog.text.count("watching begins anew") == 1
+    assert f"watching cpu, load every {every} s" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [numbers(5, time="2026-01-01 00:00:05")],
+        [numbers(0, time=4e9)],
+        [numbers(0, time=-1e12)],
+        [numbers(0, time="nan")],
+        [numbers(0, cpu=10**400), numbers(1, cpu=True)],
+    ],
+)
+def test_first_rows_that_are_wrong_do_not_end_watching(settings, caplog, wrong):
+    caplog.set_level(logging.INFO)
+    rows = wrong + [numbers(step) for step in range(2, 100)]
+    for place in (0, 3):
+        alarms(rows[-place:] + rows[:-place] if place else rows, settings(history=None))
+    assert "watching cpu, load every 1 s" in caplog.text
+
+
+def test_columns_without_numbers_are_left_out_with_one_note_each(settings, caplog):
+    rows = [numbers(step, host="web-1", disk=None) for step in range(80)]
+    alarms(rows, settings(history=None))
+    notes = [record.getMessage() for record in caplog.records]
+    assert notes[1:] == [
+        "collecting 32 rows to begin with",
+        "column host is left out: it has too few values in 32 rows",
+        "column disk is left out: it has too few values in 32 rows",
+    ]
+    assert notes[0] == "line 1: column host: 'web-1' is not a number; such values are missing"
+
+
+def test_rows_without_any_number_cannot_be_begun_with(settings, caplog):
+    alarms([numbers(step, cpu="a", load="b") for step in range(40)], settings(history=None))
+    assert "watching cannot begin with these rows: rows must hold at least 20 observed steps" in caplog.text
+
+
+def test_a_column_that_rows_lack_is_noted_once(settings, caplog):
+    rows = [json.dumps({"time": line(step)[:19], "cpu": 50}) for step in range(300, 310)]
+    alarms(rows, settings())
+    assert [r.getMessage() for r in caplog.records] == [
+        "the row of 2026-01-01 05:00:00 has no column 'load': it is missing in such rows"
+    ]
+
+
+def test_states_that_cannot_be_are_named_before_the_model_is_loaded(settings, tmp_path, tiny):
+    for state in (tmp_path, tmp_path / "absent" / "st"):
+        with pytest.raises(InputError, match="--state must be a file in a folder that is there, got"):
+            alarms([], settings(state=state, model="no such model"))
+    Stream(tiny, CPU).save(tmp_path / "other.stream")
+    with pytest.raises(InputError, match="holds a stream that toto watch did not save: give another"):
+        alarms([], settings(state=tmp_path / "other.stream"))
+
+
+def test_the_state_is_saved_every_100_rows_and_when_interrupted(settings, tmp_path):
+    state = tmp_path / "watch.state"
+
+    def lines():
+        yield HEADER
+        for step in range(300, 399):
+            yield line(step)
+            yield line(300)  # late
+        assert not state.exists()
+        yield "2026-01-01 06:50:00,50,0\n"  # 12 steps later, and row 100
+        assert state.exists()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        alarms(lines(), settings(state=state))
+    watched = Stream.load(state, Toto.from_pretrained(settings().model))
+    assert watched.num_steps == 411
+
+
+def test_the_cool_down_counts_steps_not_rows(settings):
+    """A step after a gap is not judged, and a gap is quiet."""
+    lines = [HEADER, line(300), line(301, 900), line(310), line(311, 900)]
+    found = alarms(lines, settings(cool_down=5, detector="deviation"))
+    assert [alarm["time"][11:16] for alarm in found] == ["05:01", "05:11"]

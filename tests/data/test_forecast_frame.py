@@ -118,6 +118,16 @@ def test_a_column_with_a_name_of_the_forecast_is_an_error():
         future(frame, layout=Layout("mean"))
 
 
+def test_a_time_column_with_a_name_that_the_frame_has_too_is_an_error():
+    rows = {"unique_id": ["a", "a"], "p": [1, 2], "q": [1, 2]}
+    with pytest.raises(InputError, match="the column 'variate' has the name of a column of the forecast"):
+        future(pd.DataFrame({"variate": [1, 2], "y": [1, 2]}), layout=Layout("variate"))
+    long = pd.DataFrame(rows | {"target": [1, 2]})
+    with pytest.raises(InputError, match="the column 'target' has the name of a column of the forecast"):
+        future(long, layout=Layout("target", ["p", "q"]))
+    assert list(future(long, 1, Layout("target", ["p"])).columns) == ["unique_id", "target", "mean"]
+
+
 def test_without_the_package_of_a_kind_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     series = RegularSeries(np.zeros((1, 3)), ("y",), EvenGrid(0, 1))

@@ -328,6 +328,13 @@ def test_a_series_of_one_row_may_be_in_a_group():
     np.testing.assert_array_equal(series.values, [[0, 1, 2], [np.nan, np.nan, 7]])
 
 
+@pytest.mark.parametrize("nothing", [None, float("nan")])
+def test_a_series_without_a_group_is_an_error(nothing):
+    frame = pd.DataFrame({"unique_id": list("aab"), "ds": [1, 2, 1], "y": 1.0, "host": ["x", "x", nothing]})
+    with raises("data frame, row 2, column host: no group; give every series one"):
+        series_from_long(Table(frame), Layout(group="host"))
+
+
 def test_a_series_belongs_to_one_group():
     frame = long(("a", "2024-01-01", 1), ("a", "2024-01-02", 1)).frame.assign(host=["x", "y"])
     with raises("group: series a is in several groups of column host: x, y; a series belongs to one"):

@@ -67,6 +67,30 @@ def test_a_step_that_is_not_covered_is_an_error_that_names_it():
         read(long(history(), "a", "b"), long(known(), "a"))
 
 
+def test_stamps_between_the_steps_go_to_the_nearest_one_and_are_logged(caplog):
+    read(history(), known())
+    assert caplog.text == ""
+    future = known()
+    future["ds"] += pd.Timedelta(minutes=24)
+    (series,) = read(history(), future)
+    np.testing.assert_array_equal(series.known[0, 4:], [40, 50, 60, 70])
+    assert "future: 4 time stamps off the grid of their series, by up to 0.4 of a step" in caplog.text
+
+
+def test_months_of_six_digits_go_on_in_months_of_one_year():
+    data, future = history(ds=[202310, 202311, 202312, 202401]), known(ds=[202402, 202403, 202404, 202405])
+    (series,) = read(data, future)
+    assert series.grid.spacing == "1 month"
+    np.testing.assert_array_equal(series.known[0, 4:], [40, 50, 60, 70])
+
+
+def test_a_target_that_future_has_too_is_an_error_that_says_so():
+    with raises("no column of values beside ds, y; y is a covariate, as future has it"):
+        read(history().drop(columns="x"), known().rename(columns={"x": "y"}))
+    with raises("columns: 'y' is a target, and a covariate, as future has it: leave it out there"):
+        read(long(history(), "a"), long(known(y=1.0), "a"))
+
+
 def test_a_step_that_is_there_twice_is_an_error():
     with raises("future, row 4, column ds: 2024-01-01 05:00:00 is there a second time"):
         read(history(), pd.concat([known(), known(5, 6)]))

@@ -21,6 +21,15 @@ def test_nan_and_infinite_values_are_not_observed():
     assert series.padding_mask.tolist() == [[True, False, False, False]]
 
 
+def test_none_in_a_list_is_missing():
+    series = MaskedTimeseries.from_array([1, None, 3])
+    assert series.padding_mask.tolist() == [[True, False, True]]
+    with pytest.raises(InputError, match="values must be an array of numbers, got list"):
+        MaskedTimeseries.from_array([1, None, "x"])
+    with pytest.raises(InputError, match="observed must be an array of numbers, got list"):
+        MaskedTimeseries.from_array([1, 2], observed=[True, None])
+
+
 def test_group_ids_are_given_per_variate():
     assert MaskedTimeseries.from_array(np.zeros((3, 4))).id_mask.unique().tolist() == [0]
     series = MaskedTimeseries.from_array(np.zeros((2, 3, 4)), group_ids=[5, 5, 6])

@@ -1,5 +1,5 @@
 import sys
-from datetime import date, datetime
+from datetime import date, datetime, time
 
 import numpy as np
 import pytest
@@ -52,6 +52,23 @@ def test_numbers_are_stamps_and_stay_numbers():
 def test_eight_digits_are_dates_if_all_of_them_can_be():
     assert stamps("20240131", "20240201") == ["2024-01-31 00:00:00", "2024-02-01 00:00:00"]
     assert stamps("20240131", "20240132") == ["20240131", "20240132"]
+
+
+def test_six_digits_are_months_if_they_are_of_several_years():
+    assert stamps(202311, 202312, 202401)[-1] == "2024-01-01 00:00:00"
+    assert stamps("202311", "202402")[0] == "2023-11-01 00:00:00"
+    assert stamps(202301, 202302) == ["202301", "202302"]
+    assert stamps(202312, 202313, 202401) == ["202312", "202313", "202401"]
+    history = read_stamps(Table(pd.DataFrame({"t": [202312, 202401]})), "t")
+    assert stamps(202402, 202403, like=history)[0] == "2024-02-01 00:00:00"
+
+
+@pytest.mark.parametrize("cells", [("00:00", "00:15"), (time(0), time(1)), ("9:30 am", "10:00 AM")])
+def test_a_time_of_day_is_no_time_stamp(cells):
+    with pytest.raises(
+        InputError, match=r"row 0, column t: '.*' is a time of day without a date; write 2026"
+    ):
+        stamps(*cells)
 
 
 def test_the_first_stamp_that_cannot_be_read_is_named():

@@ -254,6 +254,11 @@ def test_an_interval_without_a_horizon_is_an_error(frequency):
         horizon_and_season(frequency)
 
 
+def test_an_interval_of_no_length_is_an_error():
+    with pytest.raises(InputError, match="freq must be an interval longer than 0, like 5T, got '0T'"):
+        horizon_and_season("0T")
+
+
 def test_without_pyarrow_the_message_says_what_to_install(boom_folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r"reading BOOM needs pyarrow: pip install .*\[pandas\]"):

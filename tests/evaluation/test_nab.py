@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from toto.errors import InputError
 from toto.evaluation.nab import PROFILES, ScoredFile, best_threshold, nab_score, raw_score
 
 STANDARD = PROFILES["standard"]
@@ -14,6 +15,13 @@ def file(alarms: list[int], windows: list[tuple[int, int]], num_rows: int = 100)
     scores = np.zeros(num_rows)
     scores[alarms] = 1.0
     return ScoredFile(scores, tuple(windows))
+
+
+def test_files_without_anything_to_find_or_to_score_are_errors():
+    with pytest.raises(InputError, match="files must have at least one window of anomalies in all, got none"):
+        nab_score([file([40], [])], 0.5, STANDARD)
+    with pytest.raises(InputError, match="files must have scores behind their unscored start, got none but"):
+        best_threshold([ScoredFile(np.full(100, np.nan), ((40, 49),))], STANDARD)
 
 
 def s(x: float) -> float:

@@ -120,6 +120,31 @@ def test_distributions_read_the_covariates_too(pipe):
     )
 
 
+CALLS = {
+    "score": lambda pipe, data: pipe.score(data),
+    "stream": lambda pipe, data: pipe.stream(data),
+    "predict": lambda pipe, data: pipe.predict(data["y"].to_numpy(), 1, num_samples=2),
+    "predict_quantiles": lambda pipe, data: pipe.predict_quantiles(data["y"].to_numpy(), 1),
+    "detect": lambda pipe, data: pipe.detect(data, "1/10 steps", clean=1.0),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_reads_no_covariates_says_so_once(pipe, make_tiny, caplog, name):
+    data = frame(0, 30)[["ds", "y"]]
+    CALLS[name](pipe, data)
+    assert caplog.text.count(f"trained with the covariates x, sky; {name} reads none of them") == 1
+    caplog.clear()
+    CALLS[name](TotoPipeline(make_tiny()), data)
+    assert "covariates" not in caplog.text
+
+
+def test_a_model_that_is_better_without_its_covariates_says_nothing(pipe, caplog):
+    config = replace(RECORD, uses_covariates=False).into(pipe.model.config)
+    FitRecord.note_unread(config, "score")
+    assert caplog.text == ""
+
+
 def test_models_of_published_files_ignore_the_record(pipe, tmp_path):
     pipe.save_pretrained(tmp_path)
     config = json.loads((tmp_path / "config.json").read_text())

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from inspect import unwrap
 
 import numpy as np
 import pytest
@@ -182,7 +183,7 @@ def test_actuals_before_any_forecast_and_of_other_series_meet_none(pipe):
     monitor.record(forecast(pipe, frame[frame["ds"] < frame["ds"][30]]), 0.1)
     assert monitor.record_actuals(frame.assign(unique_id="c")) == 0
     assert monitor.record_actuals(frame.iloc[:0]) == 0
-    assert monitor.report().totals.num_unmatched == 70
+    assert monitor.report().totals.num_unmatched == 140
 
 
 @pytest.mark.parametrize(
@@ -192,13 +193,17 @@ def test_actuals_before_any_forecast_and_of_other_series_meet_none(pipe):
         ({"window": 0}, "window must be a whole number of at least 1, got 0"),
         ({"history": 0}, "history must be a whole number"),
         ({"max_waiting": 0}, "max_waiting must be a whole number"),
+        ({"interval": "a"}, "interval must be a share between 0 and 1, got 'a'"),
+        ({"baseline": {"latency": "a"}}, "baseline must map any of latency, spread, error to means above 0"),
+        ({"baseline": 3}, "baseline must map any of latency, spread, error to means above 0, got 3"),
         ({"baseline": {"speed": 1.0}}, "baseline must map any of latency, spread, error to means above 0"),
         ({"baseline": {"error": 0.0}}, "baseline must map any of latency, spread, error to means above 0"),
     ],
 )
 def test_a_monitor_that_cannot_be_is_an_error(options, message):
+    monitor = object.__new__(ForecastMonitor)
     with pytest.raises(InputError, match=message):
-        ForecastMonitor(**options)
+        unwrap(ForecastMonitor.__init__)(monitor, **options)  # without the type checks of tests
 
 
 @pytest.mark.parametrize(
@@ -225,8 +230,112 @@ def test_actuals_that_cannot_be_placed_are_an_error(pipe, actuals, message):
 
 def test_actuals_and_latencies_that_do_not_fit_are_errors(pipe):
     monitor, found = ForecastMonitor(), forecast(pipe, waves(2, 30))
-    with pytest.raises(InputError, match="latency_seconds must be at least 0, got -1"):
+    with pytest.raises(InputError, match="latency_seconds must be a number of at least 0, got -1"):
         monitor.record(found, -1.0)
     ticket = monitor.record(found, 0.1)
     with pytest.raises(InputError, match=r"actuals must have the shape of the forecast \(2, 5\), got \(5,\)"):
         monitor.record_actuals(np.zeros(HORIZON), ticket)
+    record, record_actuals = map(unwrap, (ForecastMonitor.record, ForecastMonitor.record_actuals))
+    for latency in ("x", np.inf, np.nan, True):
+        with pytest.raises(InputError, match="latency_seconds must be a number of at least 0, got"):
+            record(monitor, found, latency)
+    with pytest.raises(InputError, match="forecast must be that of a pipeline, got int"):
+        record(monitor, 3, 1.0)
+    with pytest.raises(InputError, match=r"ticket must be that of a forecast .* got \[0\]"):
+        record_actuals(monitor, np.zeros((2, HORIZON)), [0])
+    with pytest.raises(InputError, match=r"actuals must be numbers in the shape \(2, 5\), got"):
+        monitor.record_actuals([["a"] * HORIZON] * 2, ticket)
+
+
+def split_frame(frame, num_steps=35):
+    new = frame["ds"] >= frame["ds"][num_steps]
+    return frame[~new], frame[new]
+
+
+@pytest.mark.parametrize("zone_of_forecast", [None, "America/New_York"])
+def test_a_time_zone_on_one_side_alone_is_an_error(pipe, zone_of_forecast):
+    frames = [long_frame(40, tz=zone) for zone in (None, "America/New_York")]
+    past, _ = split_frame(frames[zone_of_forecast is not None])
+    _, new = split_frame(frames[zone_of_forecast is None])
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, past), 0.1)
+    with pytest.raises(InputError, match=r"actuals, column ds: the times of .* are in a time zone and those"):
+        monitor.record_actuals(new)
+    assert monitor.report().totals.num_unmatched == 0
+
+
+def test_forecasts_of_frames_with_other_columns_get_their_values(pipe):
+    past, new = split_frame(long_frame(40))
+    wide = past.pivot(index="ds", columns="unique_id", values="y").reset_index()
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, past), 0.1)
+    monitor.record(forecast(pipe, past.rename(columns={"y": "z"}), columns="z"), 0.1)
+    monitor.record(forecast(pipe, wide), 0.1)
+    assert monitor.record_actuals(new) == 2 * HORIZON
+    assert monitor.record_actuals(new.rename(columns={"y": "z"})) == 2 * HORIZON
+    assert monitor.record_actuals(wide.assign(ds=wide["ds"] + pd.Timedelta(hours=35))) == 2 * HORIZON
+    assert monitor.report().num_waiting == 0
+    assert monitor.report().totals.num_unmatched == 2 * 30
+    with pytest.raises(InputError, match="actuals need columns of the forecast, a, b; there are ds, x"):
+        monitor.record_actuals(pd.DataFrame({"ds": ["2024-01-01"], "x": [1.0]}))
+
+
+def test_a_value_of_two_targets_is_unmatched_once(pipe):
+    past, new = split_frame(long_frame(40).assign(z=1.0))
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, past, columns=["y"]), 0.1)
+    monitor.record(forecast(pipe, past, columns=["y", "z"]), 0.1)
+    assert monitor.record_actuals(new.assign(unique_id="c")) == 0
+    assert monitor.report().totals.num_unmatched == 4 * HORIZON
+    assert monitor.record_actuals(new) == 6 * HORIZON
+    assert monitor.report().totals.num_unmatched == 4 * HORIZON
+
+
+def test_several_rows_on_one_step_are_an_error_or_made_one(pipe):
+    past, new = split_frame(long_frame(40))
+    twice = pd.concat([new, new.assign(y=new["y"] + 2)], ignore_index=True)
+    made, given = ForecastMonitor(), ForecastMonitor()
+    for monitor in (made, given):
+        monitor.record(forecast(pipe, past), 0.1)
+    with pytest.raises(InputError, match=r"row 10, column ds: .* of a is there a second time; keep one row"):
+        made.record_actuals(twice)
+    near = twice.assign(ds=twice["ds"] + pd.to_timedelta(np.repeat([0, 5], 10), unit="min"))
+    with pytest.raises(InputError, match=r"of a falls on the same step as .*aggregate='mean'"):
+        made.record_actuals(near)
+    with pytest.raises(InputError, match="aggregate must be one of mean, sum, min"):
+        made.record_actuals(twice, aggregate="middle")
+    assert made.report().totals.num_scored == 0
+    assert made.record_actuals(near, aggregate="mean") == 2 * HORIZON
+    assert given.record_actuals(new.assign(y=new["y"] + 1)) == 2 * HORIZON
+    assert made.report().error.mean == pytest.approx(given.report().error.mean)
+    assert made.report().totals == given.report().totals
+
+
+def test_dates_are_read_as_they_are_meant(pipe):
+    times = pd.date_range("2024-01-01", periods=12, freq="MS")
+    frame = pd.DataFrame({"ds": times, "y": waves(12)})
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, frame[:7]), 0.1)
+    texts = frame[7:].assign(ds=frame["ds"][7:].dt.strftime("%d/%m/%Y"))
+    assert monitor.record_actuals(texts[:2], day_first=True) == 2
+    assert monitor.record_actuals(texts, day_first=False) == 0
+    with pytest.raises(InputError, match="day_first must be True or False, got 'yes'"):
+        unwrap(ForecastMonitor.record_actuals)(monitor, texts, day_first="yes")
+
+
+def test_values_are_unmatched_when_all_forecasts_have_theirs(pipe):
+    past, new = split_frame(long_frame(40))
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, past), 0.1)
+    monitor.record_actuals(new)
+    assert monitor.report().num_waiting == 0
+    assert monitor.record_actuals(new.assign(note=1.0)) == 0
+    assert monitor.report().totals.num_unmatched == 2 * HORIZON
+
+
+def test_an_interval_that_a_model_does_not_predict_is_an_error_before_it_forecasts(tiny2):
+    pipe, monitor = TotoPipeline(tiny2), ForecastMonitor(interval=0.95)
+    with pytest.raises(InputError, match=r"the ends of the interval 0.95 must be from 0.1 to 0.9, .* tails"):
+        monitor.forecast(pipe, "no data", HORIZON)
+    assert monitor.forecast(pipe, waves(2, 40), HORIZON, tails="exponential").horizon == HORIZON
+    assert ForecastMonitor().forecast(pipe, waves(2, 40), HORIZON).horizon == HORIZON

@@ -285,9 +285,43 @@ def test_predict_is_the_forecast(pipe, tiny):
         torch.testing.assert_close(one, forecast.samples[0, 0].T, **CLOSE)
 
 
-def test_predict_needs_a_context(pipe):
+def test_predict_sees_as_many_steps_as_a_forecast_and_fills_gaps_alike(pipe):
+    data = 100 + waves(5000)
+    data[4950:4990] = np.nan
+    expected = pipe.forecast(data, 3, seed=0)
+    (quantiles,), (mean,) = pipe.predict_quantiles(data, 3, [0.1, 0.5], seed=0)
+    torch.testing.assert_close(quantiles.T, expected.quantile([0.1, 0.5]), **CLOSE)
+    torch.testing.assert_close(mean, expected.mean, **CLOSE)
+    (paths,) = pipe.predict(data, 3, 5, seed=0)
+    (of_the_end,) = pipe.predict(data[-4096:], 3, 5, seed=0)
+    torch.testing.assert_close(paths, of_the_end, **CLOSE)
+
+
+@pytest.mark.parametrize("context", [[], np.empty((0, 20))])
+def test_predict_needs_a_context(pipe, context):
     with raises("context must hold at least one series, got none"):
-        pipe.predict([], 3)
+        pipe.predict(context, 3)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        None,
+        np.float64(3.0),
+        {"a": [1.0]},
+        iter([1.0]),
+        "abc",
+        np.zeros((1, 1, 1, 9)),
+        pd.DataFrame({"a": [1.0, 2.0]}),
+        [pd.DataFrame({"a": [1.0, 2.0]})],
+        [[[1.0, 2.0], [3.0]]],
+        toto.MaskedTimeseries.from_array([1.0, 2.0]),
+    ],
+)
+def test_predict_says_what_it_takes_and_what_takes_the_rest(pipe, context):
+    for predict in (pipe.predict, pipe.predict_quantiles):
+        with raises(r"context must be one series \[time\], several .*: for data frames and all else call"):
+            predict(context, 3)
 
 
 def test_a_pipeline_is_loaded_with_its_settings(tiny, tmp_path, monkeypatch):
@@ -332,11 +366,61 @@ def test_devices_that_are_not_there_are_errors(tmp_path):
         ({"data": [waves(9), np.array(["a"])]}, "data, series 1: values must be an array of numbers"),
         ({"data": toto.MaskedTimeseries.from_array(waves(9))}, "got a MaskedTimeseries: use TotoForecaster"),
         ({"data": []}, "values must be"),
+        ({"data": None}, "data must be a data frame, an array or a list of series, got 'None': read a file"),
+        ({"data": {"y": [1, 2]}}, "data must be a data frame, .* make a frame of named columns with pandas"),
+        ({"data": "sales.csv"}, "data must be a data frame, .* got 'sales.csv': read a file with pandas"),
+        ({"data": np.array(["a"])}, "data: values must be an array of numbers"),
+        ({"columns": []}, "columns must name at least one column, got none: leave it out"),
     ],
 )
 def test_what_breaks_a_rule_is_an_error_that_names_it(pipe, options, message):
     with raises(message):
         pipe.forecast(**{"data": waves(20), "horizon": 4, "num_samples": 2} | options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": 5}, "columns must be a name or a list of names, got 5"),
+        ({"columns": ["y", 3]}, r"columns must be a name or a list of names, got \['y', 3\]"),
+        ({"day_first": "no"}, "day_first must be True or False, got 'no'"),
+        ({"past_covariates": "y"}, "past_covariates are for forecasts: let the columns see each other"),
+    ],
+)
+def test_what_breaks_a_rule_of_columns_is_an_error_that_names_it(pipe, options, message):
+    with raises(message):
+        pipe.score(waves(20), **options)
+
+
+def test_names_of_columns_may_be_one_or_any_kind_of_list(pipe):
+    frame = pd.DataFrame({"ds": range(30), "y": waves(30), "z": waves(30), "wind": waves(30)})
+    options = {"horizon": 2, "num_samples": 2, "seed": 0}
+    expected = pipe.forecast(frame, columns=["y", "z"], past_covariates=["wind"], **options)
+    for names in (np.array(["y", "z"]), pd.Index(["y", "z"]), ("y", "z")):
+        found = pipe.forecast(frame, columns=names, past_covariates="wind", **options)
+        np.testing.assert_array_equal(found.mean, expected.mean)
+
+
+def test_none_in_a_list_is_missing(pipe):
+    found, expected = (
+        pipe.forecast([1.0, nothing, 3.0, 2.0], 2, num_samples=2, seed=0) for nothing in (None, np.nan)
+    )
+    np.testing.assert_array_equal(found.mean, expected.mean)
+
+
+def test_an_unknown_argument_is_named_with_the_method_and_what_it_takes(pipe):
+    with pytest.raises(
+        TypeError, match=r"^detect\(\) got .* 'coverage'; it takes data, false_alarms, .*columns"
+    ):
+        pipe.detect(waves(30), coverage=0.9)
+    with pytest.raises(
+        TypeError, match=r"^stream\(\) got .* 'max_context'; it takes history, context, .*group"
+    ):
+        pipe.stream(waves(30), max_context=9)
+    with pytest.raises(
+        TypeError, match=r"^predict_distribution\(\) got an unexpected keyword argument 'levels'"
+    ):
+        pipe.predict_distribution(waves(30), 2, levels=[0.5])
 
 
 def test_regular_series_come_with_the_result(pipe):

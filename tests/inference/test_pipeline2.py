@@ -140,9 +140,14 @@ def test_paths_are_an_error_and_quantiles_are_tensors(pipe, tiny):
         quantiles, means = any_pipe.predict_quantiles([waves(30), waves(2, 41)], HORIZON, [0.1, 0.5], seed=0)
         assert [q.shape for q in quantiles] == [(HORIZON, 2), (2, HORIZON, 2)]
         assert [m.shape for m in means] == [(HORIZON,), (2, HORIZON)]
-    expected = pipe.forecaster.forecast([waves(30)], HORIZON)[0]
-    (quantiles,), _ = pipe.predict_quantiles(waves(30), HORIZON, [0.1, 0.5])
-    torch.testing.assert_close(quantiles.T, expected.quantile([0.1, 0.5])[:, 0, 0])
+    data = waves(5000)
+    data[4980:4990] = np.nan
+    (quantiles,), (mean,) = pipe.predict_quantiles(data, HORIZON, [0.1, 0.5])
+    expected = pipe.forecast(data, HORIZON)
+    torch.testing.assert_close(quantiles.T, expected.quantile([0.1, 0.5]))
+    torch.testing.assert_close(mean, expected.mean)
+    with raises(r"quantile_levels must be from 0.1 to 0.9, .* call forecast: with tails \"exponential\""):
+        pipe.predict_quantiles(data, HORIZON, [0.025])
 
 
 def test_what_is_not_built_for_quantiles_is_an_error(pipe, tmp_path):

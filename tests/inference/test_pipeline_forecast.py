@@ -1,11 +1,14 @@
 """What can be asked of the result of a pipeline."""
 
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
 
 from toto import InputError, TotoPipeline
 from toto.inference import pipeline_sampled
+from toto.inference.pipeline_forecast import PipelineForecast
 
 pd = pytest.importorskip("pandas")
 
@@ -121,3 +124,46 @@ def test_a_picture_has_a_panel_for_each_row_with_its_history(forecast, pipe):
     np.testing.assert_allclose(median.get_ydata(), forecast.median[0])
     many = pipe.forecast(data(30, 16), 2, num_samples=2)
     assert len(many.plot().axes) == 24
+
+
+def test_an_error_leaves_no_quantiles_behind(forecast):
+    for _ in range(2):
+        with raises(r"levels must be levels from 0 to 1, got \[1.5\]"):
+            forecast.to_frame([1.5])
+        with raises("q must be a level from 0 to 1"):
+            forecast.rows.quantile(1.5)
+    assert 1.5 not in forecast.rows.quantiles
+    with raises(r"levels must be levels from 0 to 1, got \['a'\]"):
+        forecast.to_frame(["a"])
+    assert list(forecast.to_frame(0.25).columns)[-2:] == ["median", "0.25"]
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (
+            lambda one: unwrap(PipelineForecast.aggregate)(one, ["sum"]),
+            r"how must be one of sum, mean, max, min, got \['sum'\]",
+        ),
+        (lambda one: one.time_to_threshold("a"), "threshold must be a number or one for each row .* got 'a'"),
+        (
+            lambda one: unwrap(PipelineForecast.time_to_threshold)(one, 1, below="no"),
+            "below must be True or False, got 'no'",
+        ),
+        (
+            lambda one: unwrap(PipelineForecast.probability)(one, 3),
+            "event must be a function that is called with the paths, got 3",
+        ),
+        (
+            lambda one: unwrap(PipelineForecast.plot)(one, history_steps="a"),
+            "history_steps must be a whole number .* got 'a'",
+        ),
+        (
+            lambda one: one.plot(history_steps=-3),
+            "history_steps must be a whole number of at least 0, got -3",
+        ),
+    ],
+)
+def test_arguments_that_are_none_are_errors(forecast, ask, message):  # without the type checks of tests
+    with raises(message):
+        ask(forecast)

@@ -92,3 +92,15 @@ def test_equal_quantiles_are_a_point():
 def test_one_level_says_nothing_of_tails():
     with pytest.raises(InputError, match=r"levels must be at least two to tell of tails, got \(0.5,\)"):
         QuantileDistribution(torch.zeros(1, 1, 1, 1), (0.5,))
+
+
+def test_draws_are_finite_in_float32_where_a_level_rounds_to_1(monkeypatch):
+    """Of 2^25 draws one is so near to 1."""
+    distribution = QuantileDistribution(torch.tensor([[[[-1.0, 0.0, 1.0]]]]), (0.1, 0.5, 0.9))
+    levels = torch.tensor([1 - 2**-53, 0.0, 0.5], dtype=torch.float64).expand(1, 1, 1, 3)
+    monkeypatch.setattr(torch, "rand", lambda *_, **__: levels.clone())
+    high, low, middle = distribution.sample(3, seed=0)[0, 0, 0]
+    torch.testing.assert_close(high, distribution.quantile(1 - 2**-53)[0, 0, 0])
+    assert high.isfinite()
+    assert low.isfinite()
+    assert middle == 0

@@ -2,13 +2,25 @@
 
 import subprocess
 import sys
+from inspect import unwrap
 
 import numpy as np
 import pytest
 import torch
 
-from toto import ForecastShape, InputError, TotoPipeline, standard_warmup, thorough_warmup, warmup
+from toto import (
+    ForecastShape,
+    InputError,
+    TotoPipeline,
+    standard_warmup,
+    thorough_warmup,
+    verify_warmup_effectiveness,
+    warmup,
+)
+from toto.data.covariates import Covariates
+from toto.data.layout import Layout
 from toto.inference import warmup as module
+from toto.inference.fit_record import FitRecord
 
 # in a process of its own: the compiler does not trace through the type checks of the tests
 COUNTS = """
@@ -43,15 +55,15 @@ def pipe(make_tiny):
 
 
 @pytest.fixture
-def calls(pipe, monkeypatch):
-    """The shapes of what is forecast, and the options."""
-    made, forecast = [], pipe.forecast
+def calls(monkeypatch):
+    """The shapes of what is forecast, and the numbers of paths."""
+    made, forecast = [], module.forecast_arrays
 
-    def recorded(data, horizon, **options):
-        made.append((data.shape, horizon, options["num_samples"]))
-        return forecast(data, horizon, **options)
+    def recorded(pipeline, values, horizon, num_samples, seed):
+        made.append((values.shape, horizon, num_samples))
+        return forecast(pipeline, values, horizon, num_samples, seed)
 
-    monkeypatch.setattr(pipe, "forecast", recorded)
+    monkeypatch.setattr(module, "forecast_arrays", recorded)
     return made
 
 
@@ -106,3 +118,18 @@ def test_sizes_are_at_least_1():
 def test_a_warmup_needs_shapes(pipe):
     with pytest.raises(InputError, match="shapes must hold at least one ForecastShape, got none"):
         warmup(pipe, [])
+    with pytest.raises(InputError, match=r"shapes must be a list of ForecastShape, got ForecastShape\("):
+        unwrap(warmup)(pipe, ForecastShape())  # without the type checks of tests
+    with pytest.raises(InputError, match=r"shapes must be a list of ForecastShape, got \[512\]"):
+        unwrap(warmup)(pipe, [512])
+
+
+def test_a_model_that_was_trained_with_covariates_is_warmed_up_and_checked_without(make_tiny):
+    toto = make_tiny()
+    toto.model.enable_variate_labels()
+    record = FitRecord(Layout(columns=["y"]), Covariates(known=("x",)), 3, 16)
+    toto.config = toto.model.config = record.into(toto.config)
+    pipe, shapes = TotoPipeline(toto.float()), [ForecastShape(40, 10, 2, 4)]
+    assert warmup(pipe, shapes).seconds > 0
+    check = verify_warmup_effectiveness(pipe, np.sin(np.arange(60.0)), 5, num_runs=2, shapes=shapes)
+    assert check.largest_difference == 0

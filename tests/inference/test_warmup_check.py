@@ -71,3 +71,9 @@ def test_a_warmup_after_which_a_forecast_is_slow_or_compiles_was_not_effective(w
 def test_what_breaks_a_rule_is_an_error(pipe, series, options, message):
     with pytest.raises(InputError, match=message):
         verify_warmup_effectiveness(pipe, series, **options)
+
+
+def test_errors_of_0_do_not_vary(pipe):
+    report = WarmupReport((), (), ())
+    check = WarmupCheck(1.0, (1.0, 1.0), 0.0, (0.0, 0.0), 0.0, report, 0)
+    assert (check.error_cv, check.latency_cv) == (0.0, 0.0)

@@ -163,3 +163,15 @@ def test_ids_that_json_cannot_hold_are_not_saved(tiny, tmp_path):
     group.add({("a", 1): [1.0]})
     with pytest.raises(InputError, match=r"must be texts or whole numbers, got \('a', 1\)"):
         group.save(tmp_path / "state")
+
+
+def test_a_forecast_of_no_stream_is_refused(tiny):
+    group = StreamGroup(tiny)
+    group.add({"a": walks(1, 20, 0)})
+    with pytest.raises(InputError, match="ids must name at least one stream, got none"):
+        group.forecast(4, ids=[])
+
+
+def test_a_folder_is_no_file_to_save_to(tiny, tmp_path):
+    with pytest.raises(InputError, match="is a folder; name a file in it"):
+        StreamGroup(tiny).save(tmp_path)

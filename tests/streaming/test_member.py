@@ -82,6 +82,13 @@ def test_late_and_repeated_points_are_dropped_if_asked_for(caplog):
     assert one.arrival([1], dates(2), "drop").shape == (1, 0)
 
 
+def test_of_a_run_of_late_points_one_is_reported(caplog):
+    one = member(np.ones((1, 3)), dates(0, 1, 2))
+    for minute in (0, 1, 2, 3, 1, 2):
+        one.record.append(one.arrival([1], dates(minute), "drop"))
+    assert [record.getMessage()[-15:-7] for record in caplog.records] == ["00:00:00", "00:01:00"]
+
+
 @pytest.mark.parametrize(
     ("values", "times", "message"),
     [

@@ -15,13 +15,13 @@ from toto.anomaly.calibration import Calibration, Unit, units_of
 from toto.anomaly.combine import COMBINATIONS, to_blame
 from toto.anomaly.detection import Detection, Event
 from toto.anomaly.events import Rule
-from toto.anomaly.inputs import ascending_times, one_series
+from toto.anomaly.inputs import ascending_times, one_series, real_number
 from toto.anomaly.rate import false_alarms_per_step
 from toto.anomaly.score import score
 from toto.anomaly.scores import Scores
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
-from toto.inference.arguments import count, whole_number
+from toto.inference.arguments import count, one_of, whole_number
 
 Values = Float[np.ndarray, "variates time"]
 Statistic = Float[torch.Tensor, "variates time"]
@@ -77,20 +77,15 @@ class Detector(ABC):
         quiet = whole_number(cool_down)
         if quiet is None or quiet < 0:
             raise InputError(f"cool_down must be a whole number of at least 0, got {cool_down!r}")
-        for name, value, allowed in (
-            ("combine", combine, COMBINATIONS),
-            ("direction", direction, _DIRECTIONS),
-        ):
-            if value not in allowed:
-                raise InputError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
-        if floor is not None and not floor >= 0:
+        least = None if floor is None else real_number(floor)
+        if floor is not None and (least is None or not least >= 0):
             raise InputError(f"floor must be at least 0, in the units of the series, got {floor!r}")
         self.model = model
         self.rate = false_alarms_per_step(false_alarms, interval_seconds)
-        self.combine = combine
-        self.direction = direction
+        self.combine = one_of("combine", combine, tuple(COMBINATIONS))
+        self.direction = one_of("direction", direction, _DIRECTIONS)
         self.rule = Rule(count("persistence", persistence), quiet)
-        self.floor = floor
+        self.floor = least
         self.max_steps_ahead = None if max_steps_ahead is None else count("max_steps_ahead", max_steps_ahead)
         self.context_length = count("context_length", context_length)
         self.coverage = coverage
@@ -180,7 +175,7 @@ class Detector(ABC):
         """Write the options and what was learned to a JSON file; the model is not in it.
 
         Raises:
-            InputError: the detector is not fitted.
+            InputError: the detector is not fitted, or no file can be written there.
         """
         options = {
             "false_alarms": self.rate,
@@ -191,11 +186,14 @@ class Detector(ABC):
             "floor": self.floor,
             "max_steps_ahead": self.max_steps_ahead,
             "context_length": self.context_length,
-            "coverage": self.coverage,
+            "coverage": float(self.coverage),
         }
         content = {"version": VERSION, "kind": self.kind, "options": options}
         content["calibration"] = self._fitted().to_json()
-        Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        try:
+            Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: the detector cannot be written there: {error}") from error
 
     def _fitted(self) -> Calibration:
         if self.calibration is None:

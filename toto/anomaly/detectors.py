@@ -84,6 +84,8 @@ def load_detector(path: str | Path, model: Any) -> Detector:
         detector.calibration = Calibration.from_json(found["calibration"])
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; save a fitted detector there first") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as a file of a detector: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a detector that this version of toto wrote ({error!r})") from error
     return detector

@@ -54,7 +54,8 @@ class Rule(NamedTuple):
         Of n scores, k = floor(rate (n + 1)) of the events are one too many: the threshold is the peak of
         the k-th, so that the chance that one more step begins an event is at most k / (n + 1) (split
         conformal prediction). On a stretch too short for that, it lies beyond its highest score, as many
-        decades as the rate lies below 1 / (n + 1): scores are logarithms of probabilities to base 10. Where
+        decades as the rate lies below 1 / (n + 1): scores are logarithms of probabilities to base 10. The
+        highest of n counts as log10(n + 1) at least, for it is lower where ties hide it. Where
         events cannot be so many, because the cool-down joins them, they are as many as they can be.
 
         Raises:
@@ -67,9 +68,11 @@ class Rule(NamedTuple):
                 f"persistence must be shorter than the clean stretch, got {self.persistence} steps in a row "
                 f"of {len(scores)}"
             )
-        expected = rate * (int(np.isfinite(scores).sum()) + 1)
+        num_possible = int(np.isfinite(scores).sum()) + 1
+        expected = rate * num_possible
         if expected < 1:
-            return float(sustained[steps[0]] - np.log10(expected)) + _MARGIN
+            highest = max(float(sustained[steps[0]]), float(np.log10(num_possible)))
+            return highest - float(np.log10(expected)) + _MARGIN
         found: list[int] = []
         num_events = most = 0
         threshold = 0.0

@@ -1,11 +1,17 @@
 """Checks of what detectors are given."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
+
+
+def real_number(value: Any) -> float | None:
+    """The number, or None where there is none; True and False are none."""
+    return float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
 
 
 def one_series(series: Any) -> MaskedTimeseries:

@@ -2,6 +2,7 @@
 
 import re
 
+from toto.anomaly.inputs import real_number
 from toto.errors import InputError
 
 _SECONDS = {
@@ -29,7 +30,9 @@ def false_alarms_per_step(wanted: str | float, interval_seconds: float | int | N
     Raises:
         InputError: nothing of that kind, no interval to count time by, or one alarm per step or more.
     """
-    rate = _parse(wanted, interval_seconds) if isinstance(wanted, str) else float(wanted)
+    rate = _parse(wanted, interval_seconds) if isinstance(wanted, str) else real_number(wanted)
+    if rate is None:
+        raise InputError(f"false_alarms must be a rate like {EXAMPLES}, or a number, got {wanted!r}")
     if not 0 < rate < 1:
         raise InputError(
             f"false_alarms must be above 0 and below one in a step, got {wanted!r}, which is {rate:g}: "
@@ -46,9 +49,10 @@ def _parse(wanted: str, interval_seconds: float | int | None) -> float:
     number, count = float(found["number"]), float((found["count"] or "1").replace(",", ""))
     if unit == "step":
         return number / count if count else 0.0
-    if interval_seconds is None or not interval_seconds > 0:
+    seconds = real_number(interval_seconds)
+    if seconds is None or not seconds > 0:
         raise InputError(
             f"interval_seconds must be the seconds of a step for false_alarms={wanted!r}, got "
-            f"{interval_seconds}: give it, or a rate per steps like 1/5000 steps"
+            f"{interval_seconds!r}: give it, or a rate per steps like 1/5000 steps"
         )
-    return number * interval_seconds / (count * _SECONDS[unit]) if count else 0.0
+    return number * seconds / (count * _SECONDS[unit]) if count else 0.0

@@ -9,11 +9,13 @@ import numpy as np
 from toto.anomaly.detection import Detection
 from toto.anomaly.detector import Detector
 from toto.anomaly.detectors import DETECTORS
+from toto.anomaly.inputs import real_number
 from toto.anomaly.plot import plot_detection
 from toto.data.forecast_frame import FrameKind
 from toto.data.history_frame import Happened, happened_frame, history_frame
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
+from toto.inference.arguments import one_of
 
 if TYPE_CHECKING:
     from toto.inference.plot import Figure
@@ -118,26 +120,36 @@ def detect_in_series(
         InputError: another detector or share, an option that breaks a rule, or a series that cannot be
             calibrated on; with several series the message names it.
     """
-    if detector not in DETECTORS:
-        raise InputError(f"detector must be one of {', '.join(DETECTORS)}, got {detector!r}")
-    if not 0 < clean <= 1:
-        raise InputError(f"clean must be a share of the history, above 0 and up to 1, got {clean:g}")
+    kind_of_detector = DETECTORS[one_of("detector", detector, tuple(DETECTORS))]
+    share = real_number(clean)
+    if share is None or not 0 < share <= 1:
+        raise InputError(f"clean must be a share of the history, above 0 and up to 1, got {clean!r}")
     detectors = [
-        DETECTORS[detector](
+        kind_of_detector(
             model,
             interval_seconds=one.grid.interval_seconds if one.grid.counts_time else interval_seconds,
             **options,
         )
         for one in series
     ]
-    num_clean = [max(1, int(clean * one.values.shape[1])) for one in series]
+    num_clean = [max(1, int(share * one.values.shape[1])) for one in series]
     found = []
     for one, fitted, count in zip(series, detectors, num_clean, strict=True):
+        _check_values(one, count)
         try:
             found.append(fitted.fit_detect(one.values, count))
         except InputError as error:
             raise error if len(series) == 1 else InputError(f"{one.labels[0]}: {error}") from error
     return SeriesDetection(series, found, detectors, num_clean, kind)
+
+
+def _check_values(series: RegularSeries, num_clean: int) -> None:
+    empty = np.flatnonzero(~np.isfinite(series.values[:, :num_clean]).any(1))
+    if len(empty):
+        raise InputError(
+            f"series must hold observed values in the first {num_clean} steps, to calibrate on, got none of "
+            f"{series.labels[empty[0]]}: leave it out, or give a larger share as clean"
+        )
 
 
 def _events(series: RegularSeries, detection: Detection, num_clean: int) -> Happened:

@@ -22,6 +22,7 @@ from toto.data.frame import series_from_table
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
+from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
 
 MAX_SHOWN = 20
@@ -70,6 +71,7 @@ def run_detect(data: Path, layout: Layout, settings: Settings, outputs: Outputs)
             f"--plot draws one series, got {len(series)}: choose one, or leave --independent out"
         )
     toto = runtime_of(settings.device).load(settings.model)
+    FitRecord.note_unread(toto.config, "detect")
     start = time.perf_counter()
     found = _detect(series, toto, settings)
     frame = found.events
@@ -127,8 +129,9 @@ def _print(
         print_table(table)
     if len(frame) > MAX_SHOWN:
         typer.echo(f"The {MAX_SHOWN} most severe; --out events.csv writes all.")
+    of_each = f" of each of {len(series)} series" if len(series) > 1 else ""
     typer.echo(
-        f"{settings.model}, {settings.detector} detector, {settings.false_alarms} false alarms, "
+        f"{settings.model}, {settings.detector} detector, {settings.false_alarms} false alarms{of_each}, "
         f"calibrated on the first {100 * settings.clean:g} %, {seconds:.1f} s"
     )
 

@@ -20,6 +20,7 @@ from toto.data.regular_series import RegularSeries
 from toto.data.table import Table
 from toto.errors import InputError
 from toto.inference import pipeline_settings
+from toto.inference.arguments import one_of
 from toto.inference.models import draws_paths
 from toto.inference.pipeline import TotoPipeline
 from toto.inference.pipeline_inputs import Inputs, read_inputs
@@ -53,6 +54,7 @@ def run_forecast(
         CheckpointError: no such model.
     """
     levels = parse_levels(settings.quantiles)
+    one_of("--tails", settings.tails, ("error", "exponential"))
     for file in (data, future):
         if file is not None:
             outputs.check(file)
@@ -161,7 +163,7 @@ def _note_small(series: Sequence[RegularSeries], context: int) -> None:
 
 
 def _num_series(series: Sequence[RegularSeries]) -> str:
-    count = len({one.series_id for one in series})
+    count = len({name for one in series for name in one.ids})
     variates = len({name for one in series for name in one.variates})
     if series[0].id_column is None:
         return f"{variates} variate{'s' * (variates > 1)}"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from toto.cli.notes import leave_out_notes
+from toto.errors import InputError
 
 DATA, MODEL, OUTPUT = "The data", "The model", "Output"
 
@@ -96,7 +97,8 @@ Tails = Annotated[
 Seed = Annotated[int, option("The same seed gives the same numbers.", min=0, panel=MODEL, metavar="NUMBER")]
 
 FalseAlarms = Annotated[
-    str, option("Alarms to expect of clean data: 1/week, 2/day, 1/5000 steps.", metavar="RATE")
+    str,
+    option("Alarms to expect of clean data, of each series: 1/week, 2/day, 1/5000 steps.", metavar="RATE"),
 ]
 Detector = Annotated[
     str, option("What is strange: likelihood, quantile, z-score or deviation.", metavar="NAME")
@@ -127,5 +129,14 @@ Quiet = Annotated[
 
 
 def listed(columns: str | None) -> list[str] | None:
-    """The names in a,b,c; None stays None."""
-    return None if columns is None else [name.strip() for name in columns.split(",")]
+    """The names in a,b,c; None stays None.
+
+    Raises:
+        InputError: no names.
+    """
+    if columns is None:
+        return None
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    if not names:
+        raise InputError(f"names of columns must be like a,b,c, got {columns!r}")
+    return names

@@ -6,15 +6,17 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
-from toto.anomaly.calibration import Unit, units_of
+from toto.anomaly.calibration import Calibration, Unit, units_of
+from toto.anomaly.detector import Detector
 from toto.anomaly.detectors import DETECTORS
 from toto.anomaly.rate import false_alarms_per_step
 from toto.cli.live_judge import LiveJudge
 from toto.cli.live_rows import LiveRows, Row
+from toto.cli.live_stream import LiveStream, in_units
 from toto.errors import InputError
 from toto.inference.compilation import RuntimeSettings
 from toto.model.toto import Toto
@@ -25,10 +27,9 @@ log = logging.getLogger(__name__)
 
 _PATCHES_TO_BEGIN = 4  # of rows, before which there is too little to compare with
 _CALIBRATED_ON = 4096  # newest steps of a history
+_FEWEST = 20  # values of a column behind the first quarter of a history
 _SAVED_EVERY = 100  # rows
-_TOLERATED = 10  # rows in a row that do not fit, after which watching begins anew
-_LEAST_SIZE = 1e-30  # of a unit
-_COVERAGE = 0.99  # of the interval that alarms show
+_TOLERATED = 10  # rows that do not fit, after which watching begins anew
 
 
 @dataclass(frozen=True)
@@ -52,24 +53,24 @@ class WatchSettings:
 
 
 def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str], None]) -> None:
-    """Watch rows until they end; `show` gets every alarm as a line of JSON.
+    """Watch rows until they end or Ctrl-C is pressed; `show` gets every alarm as a line of JSON.
 
     Raises:
-        InputError: a detector or a rate that is none, a model of quantiles, or a history that cannot be
-            read or is too short.
+        InputError: a detector or a rate that is none, a state in no folder, a model of quantiles, or a
+            history that cannot be read or is too short.
         CheckpointError: no such model, or a file of state that is none.
     """
     if settings.detector not in DETECTORS:  # what is wrong is said before anything else
         raise InputError(f"--detector must be one of {', '.join(DETECTORS)}, got {settings.detector!r}")
     false_alarms_per_step(settings.false_alarms, 1e-9)
+    if settings.state is not None and (settings.state.is_dir() or not settings.state.parent.is_dir()):
+        raise InputError(f"--state must be a file in a folder that is there, got {settings.state}")
     model = settings.runtime.load(settings.model)
     if not isinstance(model, Toto):
         raise InputError(f"--model {settings.model}: models of quantiles keep no stream; use toto detect")
     watcher = Watcher(model, settings, show)
     try:
         watcher.watch(lines)
-    except KeyboardInterrupt:
-        pass
     finally:
         watcher.save()
 
@@ -82,12 +83,14 @@ class Watcher:
         self._settings = settings
         self._show = show
         self._collected: list[Row] = []
-        self._watched: _Watched | None = None
-        self._num_unfit = 0
+        self._watched: LiveStream | None = None
+        self._num_taken = 0
+        self._misfits = _Misfits()
+        self._absent: set[str] = set()  # columns of which it was said that rows lack them
         if settings.state is not None and settings.state.is_file():
             self._watched = self._go_on(settings.state)
         elif settings.history is not None:
-            self._watched = self._begin_with_file(settings.history)
+            self._watched = self._watch(self._stream_of(self._rows_of(settings.history)))
 
     def watch(self, lines: Iterable[str]) -> None:
         """Take all rows in lines of text, as they come."""
@@ -105,16 +108,23 @@ class Watcher:
         if self._watched is None:
             self._collect(row)
             return
+        self._report_absent(row, self._watched.columns)
+        before = self._watched.stream.num_steps
         try:
             alarm = self._watched.take(row)
         except InputError as error:
-            self._report_unfit(row, error)
+            self._leave_out(row, str(error))
             return
-        self._num_unfit = 0
+        num_steps = self._watched.stream.num_steps - before
+        if not num_steps:  # late
+            return
         if alarm is not None:
             self._show(json.dumps(alarm))
-        if self._watched.stream.num_steps % _SAVED_EVERY == 0:
+        self._num_taken += 1
+        if self._num_taken % _SAVED_EVERY == 0:
             self.save()
+        if self._misfits.add_fit(num_steps):
+            self._begin_anew(f"{_TOLERATED} rows in a row came {num_steps} steps apart")
 
     def save(self) -> None:
         """Write the state, if there is a file for it."""
@@ -125,29 +135,48 @@ class Watcher:
         needed = _PATCHES_TO_BEGIN * self._model.config.patch_size
         if not self._collected:
             log.warning("collecting %d rows to begin with", needed)
-        if not self._collected or row.time > self._collected[-1].time:
-            self._collected.append(row)
-        if len(self._collected) == needed:
-            rows, self._collected = self._collected, []
-            self._watched = self._begin(rows)
+        elif not _is_later(row, self._collected[-1]):
+            self._leave_out(row, f"it must be later than that of {self._collected[-1].text} before it")
+            return
+        self._misfits = _Misfits()
+        self._collected.append(row)
+        if len(self._collected) < needed:
+            return
+        rows, self._collected = self._collected, []
+        try:
+            stream = self._stream_of(rows)
+        except InputError as error:
+            log.warning("watching cannot begin with these rows: %s", error)
+            return
+        self._watched = self._watch(stream)
 
-    def _report_unfit(self, row: Row, error: InputError) -> None:
-        log.warning("the row of %s is left out: %s", row.text, error)
-        self._num_unfit += 1
-        if self._num_unfit >= _TOLERATED:
-            log.warning("%d rows in a row did not fit: watching begins anew", self._num_unfit)
-            self._num_unfit, self._watched = 0, None
+    def _report_absent(self, row: Row, columns: Sequence[str]) -> None:
+        for name in columns:
+            if name not in row.values and name not in self._absent:
+                self._absent.add(name)
+                log.warning("the row of %s has no column %r: it is missing in such rows", row.text, name)
 
-    def _go_on(self, state: Path) -> "_Watched":
+    def _leave_out(self, row: Row, reason: str) -> None:
+        log.warning("the row of %s is left out: %s", row.text, reason)
+        if self._misfits.add():
+            self._begin_anew(f"{_TOLERATED} rows in a row did not fit")
+
+    def _begin_anew(self, reason: str) -> None:
+        log.warning("%s: watching begins anew", reason)
+        self._watched, self._collected, self._misfits = None, [], _Misfits()
+
+    def _go_on(self, state: Path) -> LiveStream:
         stream = Stream.load(state, self._model)
+        if not {"columns", "units"} <= set(stream.notes):
+            raise InputError(f"{state} holds a stream that toto watch did not save: give another --state")
         columns = stream.notes["columns"]
         if self._settings.columns not in (None, columns):
             raise InputError(
                 f"{state} watches {','.join(columns)}: give these as --columns, or another --state"
             )
-        return self._watch(stream, columns, [Unit(*numbers) for numbers in stream.notes["units"]])
+        return self._watch(stream)
 
-    def _begin_with_file(self, file: Path) -> "_Watched":
+    def _rows_of(self, file: Path) -> list[Row]:
         try:
             with file.open(encoding="utf-8-sig", newline="") as lines:
                 rows = list(self._readable(lines, f"{file}, "))
@@ -157,19 +186,38 @@ class Watcher:
             raise InputError(f"{file}: cannot be read as text: {error}") from error
         if not rows:
             raise InputError(f"{file}: no row of values; the history must hold some")
-        return self._begin(rows)
+        return rows
 
-    def _begin(self, rows: Sequence[Row]) -> "_Watched":
-        columns = self._settings.columns or list(rows[0].values)
-        values = np.array([[row.values.get(name, math.nan) for row in rows] for name in columns])
-        units = [_usable(unit) for unit in units_of(values, None)]
-        scaled = np.stack([(row - unit.centre) / unit.size for row, unit in zip(values, units, strict=True)])
+    def _stream_of(self, rows: Sequence[Row]) -> Stream:
+        """A stream that begins with rows of the past, and knows its columns and units."""
+        if len({isinstance(row.time, float) for row in rows}) > 1:
+            raise InputError("times must be all dates or all numbers, got both")
+        named = self._settings.columns or dict.fromkeys(name for row in rows for name in row.values)
+        found = {name: np.array([row.values.get(name, math.nan) for row in rows]) for name in named}
+        columns = [name for name, values in found.items() if _num_known(values) >= _FEWEST]
+        if not columns:
+            raise InputError(
+                f"rows must hold at least {_FEWEST} observed steps of a column behind their first quarter to "
+                f"calibrate on, got {len(rows)} rows of {', '.join(found)}: give more of them"
+            )
+        for name in found:
+            if name not in columns:
+                log.warning("column %s is left out: it has too few values in %d rows", name, len(rows))
+        values = np.stack([found[name] for name in columns])
+        units = units_of(values, None)
         times = np.array([row.time for row in rows])
-        stream = Stream(self._model, scaled, times, max_context=self._settings.context, one_step_ahead=True)
+        stream = Stream(
+            self._model,
+            in_units(values, units),
+            times,
+            max_context=self._settings.context,
+            one_step_ahead=True,
+        )
         stream.notes.update(columns=columns, units=[[u.centre, u.size, u.floor] for u in units])
-        return self._watch(stream, columns, units)
+        return stream
 
-    def _watch(self, stream: Stream, columns: Sequence[str], units: Sequence[Unit]) -> "_Watched":
+    def _watch(self, stream: Stream) -> LiveStream:
+        """Judge a stream by what was learnt from it before, if that is what is asked for."""
         assert stream.clock is not None
         detector = DETECTORS[self._settings.detector](
             self._model,
@@ -177,9 +225,24 @@ class Watcher:
             interval_seconds=stream.clock.interval_seconds,
             cool_down=self._settings.cool_down,
         )
-        judge = LiveJudge(detector, units, self._past_scores(stream))
+        columns, units = stream.notes["columns"], [Unit(*numbers) for numbers in stream.notes["units"]]
         log.info("watching %s every %g s", ", ".join(columns), stream.clock.interval_seconds)
-        return _Watched(stream, columns, units, judge)
+        return LiveStream(stream, columns, units, self._judge(stream, detector, units))
+
+    def _judge(self, stream: Stream, detector: Detector, units: Sequence[Unit]) -> LiveJudge:
+        asked = {
+            "detector": detector.kind,
+            "false_alarms": detector.rate,
+            "cool_down": detector.rule.cool_down,
+        }
+        learned = stream.notes.get("learned")
+        if learned is not None and learned["asked"] == asked:
+            return LiveJudge(detector, Calibration.from_json(learned["calibration"]))
+        if learned is not None:
+            log.warning("the state was calibrated for %s: it is calibrated anew", learned["asked"])
+        judge = LiveJudge.learn(detector, units, self._past_scores(stream))
+        stream.notes["learned"] = {"asked": asked, "calibration": judge.calibration.to_json()}
+        return judge
 
     def _past_scores(self, stream: Stream) -> StreamScores:
         """Scores of the newest steps that a stream has, each by those before it, as new ones will be."""
@@ -192,47 +255,35 @@ class Watcher:
         return again.append(values[:, first:])
 
 
-class _Watched(NamedTuple):
-    """A stream, in the units in which the model sees it, and who judges it."""
+class _Misfits:
+    """Counts rows that do not fit the steps of a stream; True is returned when there are too many.
 
-    stream: Stream
-    columns: Sequence[str]
-    units: Sequence[Unit]
-    judge: LiveJudge
+    They need not follow each other directly: of steps that became half as long every second row fits. Of
+    steps that became longer all fit, and leave equally many out.
+    """
 
-    def take(self, row: Row) -> dict[str, Any] | None:
-        """Append a row; the alarm that it begins, if it does."""
-        values = [row.values.get(name, math.nan) for name in self.columns]
-        scaled = [(value - unit.centre) / unit.size for value, unit in zip(values, self.units, strict=True)]
-        scores = self.stream.append(np.array([scaled]).T, [row.time], late="drop")
-        if (
-            scores.values.shape[-1] != 1
-        ):  # none, or the first after a gap, of which the prediction knew nothing
-            return None
-        verdict = self.judge.judge(scores)
-        if verdict is None:
-            return None
-        low, high = (end[0, :, -1].tolist() for end in scores.interval(_COVERAGE))
-        blamed = [
-            {
-                "column": self.columns[place],
-                "value": values[place],
-                "expected": [_short(unit.centre + unit.size * end) for end in (low[place], high[place])],
-            }
-            for place, unit in ((place, self.units[place]) for place in verdict.variates)
-        ]
-        return {
-            "time": row.text,
-            "score": _short(verdict.score),
-            "threshold": _short(self.judge.threshold),
-            "columns": blamed,
-        }
+    def __init__(self) -> None:
+        self._num = self._num_alike = 0
+        self._last: int | None = None  # steps from row to row; None after one that did not fit
+
+    def add(self) -> bool:
+        """Count a row that does not fit."""
+        self._num, self._num_alike, self._last = self._num + 1, 0, None
+        return self._num >= _TOLERATED
+
+    def add_fit(self, num_steps: int) -> bool:
+        """Count a row that lies as many steps after the one before."""
+        if self._last is not None:
+            self._num = 0
+        self._num_alike = 0 if num_steps == 1 else self._num_alike + 1 if num_steps == self._last else 1
+        self._last = num_steps
+        return self._num_alike >= _TOLERATED
 
 
-def _usable(unit: Unit) -> Unit:
-    """A column that was 0 throughout has no unit of its own: it gets that of a constant 1."""
-    return unit if unit.size > _LEAST_SIZE else Unit(unit.centre, 1e-3, 1e-4)
+def _is_later(row: Row, before: Row) -> bool:
+    return isinstance(row.time, float) == isinstance(before.time, float) and bool(row.time > before.time)
 
 
-def _short(number: float) -> float:
-    return float(f"{number:.4g}")
+def _num_known(values: Float[np.ndarray, " rows"]) -> int:
+    """Values behind the first quarter of the rows."""
+    return int(np.isfinite(values[len(values) // 4 :]).sum())

@@ -1,6 +1,6 @@
 """Forecasts as data frames."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
@@ -43,13 +43,11 @@ def forecast_frame(
         own id and time columns instead, and `target` only if there are several.
 
     Raises:
-        InputError: a column of the series has the name of one of the numbers.
+        InputError: the id or time column has the name of another column of the frame.
         MissingExtraError: the package of that kind is not installed.
     """
     horizon = next(iter(numbers.values())).shape[1]
-    taken = [name for name in (series[0].id_column, series[0].time_column) if name in numbers]
-    if taken:
-        raise InputError(f"the column {taken[0]!r} has the name of a column of the forecast: rename it")
+    _check_names(series[0], numbers)
     try:
         first, *others = _keys(series, horizon, kind)
         others += [
@@ -59,6 +57,15 @@ def forecast_frame(
         return first.to_frame().with_columns(*others).to_native()
     except ImportError:
         raise MissingExtraError(str(kind.backend), "pandas", "a data frame") from None
+
+
+def _check_names(first: RegularSeries, numbers: Iterable[str]) -> None:
+    """`InputError` if the frame would have two columns of one name."""
+    others = {*numbers}
+    others |= {"variate"} if first.id_column is None else {"target"} if first.several_targets else set()
+    for name in (first.id_column, first.time_column):
+        if name in others:
+            raise InputError(f"the column {name!r} has the name of a column of the forecast: rename it")
 
 
 def _keys(series: Sequence[RegularSeries], horizon: int, kind: FrameKind) -> "Iterator[nw.Series[Any]]":

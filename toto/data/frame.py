@@ -20,7 +20,7 @@ from toto.data.gridding import Gridder
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.stamps import Stamps, read_stamps
-from toto.data.table import Table, find_time_column, read_values, rows_by_value
+from toto.data.table import Table, find_time_column, is_missing, read_values, rows_by_value
 from toto.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,7 @@ def series_from_wide(
     if not gridder.has_interval(rows):
         raise _no_interval(gridder, {None: rows})
     series = columns.series(gridder, {None: rows}, [""], horizon)
-    gridder.report()
+    columns.report(gridder)
     return series
 
 
@@ -121,7 +121,7 @@ def series_from_long(
         of_group = {one: rows_by_id[one] for one in groups[place]}
         names = [f" of series {one}" for one in of_group]
         series[place] = columns.series(gridder, of_group, names, horizon, id_column)
-    gridder.report()
+    columns.report(gridder)
     return [series[place] for place in range(len(groups))]
 
 
@@ -145,10 +145,19 @@ class _Columns:
         if targets is None:
             targets = [column for column in table.cells.columns if column not in beside]
         if not targets:
-            raise InputError(f"{table.name}: no column of values beside {', '.join(beside)}")
+            of_future = "" if known is None else f"; {', '.join(self.known)} is a covariate, as future has it"
+            raise InputError(f"{table.name}: no column of values beside {', '.join(beside)}{of_future}")
         self.targets = list(targets)
+        self._check(table, no_values)
+
+    def _check(self, table: Table, no_values: Sequence[str]) -> None:
+        """`InputError` for a column that is not there, or that is two things."""
         for i, column in enumerate(self.all):
             table.check_column(column)
+            if self.future is not None and column in self.targets and column in self.known:
+                raise InputError(
+                    f"columns: {column!r} is a target, and a covariate, as future has it: leave it out there"
+                )
             if column in no_values or column in self.all[:i]:
                 raise InputError(
                     f"columns: {column!r} is used twice; the time and id columns hold no values, and a "
@@ -195,6 +204,12 @@ class _Columns:
             static=self._constants(static, names) if self.static else None,
         )
 
+    def report(self, gridder: Gridder) -> None:
+        """Log what was done to the rows of the frame, and to those of the future."""
+        gridder.report()
+        if self.future is not None:
+            self.future.report()
+
     def _constants(
         self, rows: Float[np.ndarray, "static time"], names: Sequence[str]
     ) -> Float[np.ndarray, " static"]:
@@ -222,6 +237,11 @@ def _groups(table: Table, layout: Layout, rows_by_id: dict[Any, RowNumbers]) -> 
     if layout.group is None:
         return [[one] for one in rows_by_id]
     table.check_column(layout.group)
+    missing = is_missing(table.cells[layout.group])
+    if missing.any():
+        raise InputError(
+            f"{table.place(int(missing.argmax()), layout.group)}: no group; give every series one"
+        )
     groups = table.cells[layout.group].to_list()
     found: dict[Any, list[Any]] = {}
     for one, rows in rows_by_id.items():

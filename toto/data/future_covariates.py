@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 
 from toto.data.gridding import Clock
 from toto.data.layout import Layout
+from toto.data.off_grid import OffGrid
 from toto.data.stamps import Stamps, read_stamps
 from toto.data.table import Table, find_time_column, read_values, rows_by_value
 from toto.errors import InputError
@@ -37,6 +38,7 @@ class FutureCovariates:
         if id_column is not None:
             future.check_column(id_column)
         self._time_column = found
+        self._off_grid = OffGrid()
         values = [name for name in future.cells.columns if name not in (found, id_column)]
         self.names = list(layout.known_covariates) or values
         for name in self.names:
@@ -53,8 +55,8 @@ class FutureCovariates:
             raise InputError(f"{future.name}: no covariates beside {', '.join(future.cells.columns)}")
 
     def check_like(self, stamps: Stamps) -> None:
-        """`InputError` unless the time stamps are of the kind of these, those of the history."""
-        mine = self._stamps
+        """Read the time stamps; `InputError` unless they are of the kind of these, those of the history."""
+        mine = self._stamps = read_stamps(self._table, self._time_column, self._day_first, stamps)
         if (mine.time_zone, mine.utc.dtype.kind == "M") != (stamps.time_zone, stamps.utc.dtype.kind == "M"):
             raise InputError(
                 f"{self._table.name}, column {self._time_column}: must hold time stamps like those of the "
@@ -70,8 +72,11 @@ class FutureCovariates:
             InputError: a step of the horizon without a row or a value, or with several rows.
         """
         rows = self._rows_by_id.get(series_id, np.arange(0))
-        steps = clock.grid.nearest(clock.stamps(self._stamps, rows)) - num_steps
-        rows, steps = rows[steps >= 0], steps[steps >= 0]
+        stamps = clock.stamps(self._stamps, rows)
+        steps = clock.grid.nearest(stamps) - num_steps
+        after = steps >= 0
+        self._off_grid.add(clock.grid, stamps[after])
+        rows, steps = rows[after], steps[after]
         order = np.argsort(steps, kind="stable")
         rows, steps = rows[order], steps[order]
         self._check_repeated(rows, steps, series_id)
@@ -88,6 +93,10 @@ class FutureCovariates:
             )
         return values[:, :known_to]
 
+    def report(self) -> None:
+        """Log which time stamps were off the grid of the history, if any were."""
+        self._off_grid.report(self._table.name)
+
     def _check_repeated(
         self, rows: Int[np.ndarray, " rows"], steps: Int[np.ndarray, " rows"], series_id: Any
     ) -> None:
@@ -101,10 +110,6 @@ class FutureCovariates:
 
     def _of(self, series_id: Any) -> str:
         return "" if self._id_column is None else f" of series {series_id}"
-
-    @cached_property
-    def _stamps(self) -> Stamps:
-        return read_stamps(self._table, self._time_column, self._day_first)
 
     @cached_property
     def _values(self) -> Float[np.ndarray, "covariates rows"]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 
 from toto.data.aggregates import aggregated, check_aggregate
 from toto.data.even_steps import most_common_interval
+from toto.data.off_grid import OffGrid
 from toto.data.stamps import Stamps
 from toto.data.table import Table
 from toto.data.time_grid import DAY, TimeGrid, fit_grid
@@ -64,8 +65,8 @@ class Gridder:
         self._values, self._aggregate = values, aggregate
         self._clocks: dict[str, Clock] = {}  # the first of every spacing
         self._spacings: Counter[str] = Counter()
-        self._unsorted = self._moved = self._gaps = self._combined = self._alone = 0
-        self._farthest = 0.0
+        self._unsorted = self._gaps = self._combined = self._alone = 0
+        self._off_grid = OffGrid()
 
     def on_grid(self, series: ManyRowNumbers, names: Sequence[str]) -> Gridded:
         """The series that these rows are, on the finest grid of any of them.
@@ -100,14 +101,7 @@ class Gridder:
         name = self.table.name
         if self._unsorted:
             log.warning("%s: the rows of %d series are sorted by time", name, self._unsorted)
-        if self._moved:
-            log.warning(
-                "%s: %d time stamps off the grid of their series, by up to %.2g of a step, are moved to the "
-                "nearest step",
-                name,
-                self._moved,
-                self._farthest,
-            )
+        self._off_grid.report(name)
         if self._combined:
             log.warning("%s: %s of rows on one step: %d rows less", name, self._aggregate, self._combined)
         if self._alone:
@@ -162,12 +156,7 @@ class Gridder:
     def _steps(self, clock: Clock, rows: RowNumbers, name: str) -> RowNumbers:
         stamps = clock.stamps(self.stamps, rows)
         steps = clock.grid.nearest(stamps)
-        off = ~clock.grid.holds(stamps)
-        if off.any():
-            self._moved += int(off.sum())
-            away = np.abs(stamps[off] - clock.grid.at(steps[off])).max()
-            seconds = away / np.timedelta64(1, "s") if clock.grid.counts_time else away
-            self._farthest = max(self._farthest, seconds / clock.grid.interval_seconds)
+        self._off_grid.add(clock.grid, stamps)
         self._check_repeated(clock, rows, steps, name)
         return steps
 

@@ -46,7 +46,7 @@ class MaskedTimeseries(NamedTuple):
 
         Args:
             values: [time], [variates, time] or [batch, variates, time]; NaN means missing, and so
-                does the mask of a masked array. Whole numbers become float64.
+                do None and the mask of a masked array. Whole numbers become float64.
             observed: True where a value is real, in the shape of `values` (None: where finite).
             group_ids: one whole number per variate, [variates] or [batch, variates]; variates of
                 equal id see each other, others never do (None: all variates are one group).
@@ -105,7 +105,7 @@ def _as_series(values: Any) -> Shaped[Tensor, "*batch variates time"]:
             "values must be [variates, time], got a data frame, which has time along its rows: "
             "pass frame[columns].to_numpy().T"
         )
-    series = _as_tensor("values", values)
+    series = _as_tensor("values", values, none_is_missing=True)
     if series.is_complex():
         raise InputError(f"values must be real numbers, got {series.dtype}")
     if not series.is_floating_point():
@@ -141,13 +141,15 @@ def _as_ids(group_ids: Any, series: Tensor) -> Shaped[Tensor, "*batch variates"]
     return ids.to(series.device).expand(rows)
 
 
-def _as_tensor(name: str, values: Any) -> Tensor:
+def _as_tensor(name: str, values: Any, none_is_missing: bool = False) -> Tensor:
     if isinstance(values, Tensor):
         return values
     try:
         array = (
             np.ma.filled(values.astype(float), np.nan) if np.ma.isMaskedArray(values) else np.array(values)
         )
+        if none_is_missing and array.dtype == object:
+            array = array.astype(float)  # None becomes NaN
         return torch.from_numpy(array.astype(array.dtype.newbyteorder("=")))  # a copy, as processors count
     except (TypeError, ValueError) as error:
         raise InputError(

@@ -1,5 +1,6 @@
 """A column of time stamps: datetimes of any precision and zone, or numbers in a unit of their own."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,8 @@ from jaxtyping import Int, Shaped
 from toto.data.dates import AmbiguousDateError, parse_dates
 from toto.data.table import Table, holds_text, is_missing, number_in
 from toto.errors import InputError
+
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}(:\d{2}){1,2}([.,]\d+)?(\s*[ap]\.?m\.?)?\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -28,14 +31,21 @@ class Stamps:
     dtype: Any
 
 
-def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Stamps:
+def read_stamps(
+    table: Table, column: str, day_first: bool | None = None, like: Stamps | None = None
+) -> Stamps:
     """The column as time stamps.
 
-    Numbers stay numbers, unless all of them can be dates like 20260131. `day_first` says how dates such as
-    01/02/2026 are meant; see `parse_dates`.
+    Numbers stay numbers, unless all of them can be dates like 20260131, or months like 202601 of several
+    years.
+
+    Args:
+        day_first: how dates such as 01/02/2026 are meant; see `parse_dates`.
+        like: stamps that these go on from; where they are dates, months may be of one year.
 
     Raises:
-        InputError: an empty cell, or one that is no time stamp; dates that can be read in two ways.
+        InputError: an empty cell, or one that is no time stamp; times of day without a date; dates that can
+            be read in two ways.
         MissingExtraError: dates written as text, but no pandas.
     """
     cells = table.cells[column]
@@ -43,7 +53,7 @@ def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Sta
     if missing.any():
         raise InputError(f"{table.place(int(missing.argmax()), column)}: no time stamp")
     if cells.dtype.is_numeric():
-        return _from_numbers(table, column, cells.to_numpy())
+        return _from_numbers(table, column, cells.to_numpy(), like)
     if isinstance(_date_type(cells), (nw.Datetime, nw.Date)):
         return _from_dates(cells)
     assert holds_text(cells) or cells.dtype.is_temporal() or cells.dtype == nw.Boolean
@@ -52,7 +62,7 @@ def read_stamps(table: Table, column: str, day_first: bool | None = None) -> Sta
     if np.isnan(numbers).any():
         return _from_texts(table, column, texts, day_first)
     whole = all(text.strip().lstrip("+-").isdigit() for text in texts)
-    return _from_numbers(table, column, np.array([int(text) for text in texts]) if whole else numbers)
+    return _from_numbers(table, column, np.array([int(text) for text in texts]) if whole else numbers, like)
 
 
 def _date_type(cells: "nw.Series[Any]") -> Any:
@@ -75,6 +85,12 @@ def _from_dates(cells: "nw.Series[Any]") -> Stamps:
 
 
 def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | None) -> Stamps:
+    for row, text in enumerate(texts):
+        if _TIME_OF_DAY.fullmatch(text):
+            raise InputError(
+                f"{table.place(row, column)}: {text!r} is a time of day without a date; write "
+                "2026-01-31 13:45:00, or name another time_column (--time-column)"
+            )
     try:
         dates, unread = parse_dates(texts, day_first)
     except AmbiguousDateError:
@@ -87,17 +103,27 @@ def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | N
     return _from_dates(nw.from_native(dates, series_only=True))
 
 
-def _from_numbers(table: Table, column: str, numbers: Shaped[np.ndarray, " rows"]) -> Stamps:
-    """20260131 is the 31st of January if every number can be read so; else numbers stay numbers."""
+def _from_numbers(
+    table: Table, column: str, numbers: Shaped[np.ndarray, " rows"], like: Stamps | None
+) -> Stamps:
+    """20260131 is a day and 202601 a month if every number can be read so; else numbers stay numbers."""
     infinite = ~np.isfinite(numbers)
     if infinite.any():
         raise _unreadable(table, column, int(infinite.argmax()))
     whole = numbers.astype(np.int64)
-    if (whole == numbers).all() and ((whole >= 1900_01_01) & (whole <= 2200_12_31)).all():
-        dates, valid = _dates_of_digits(whole)
+    days = whole * 100 + 1 if _are_months(whole, like) else whole
+    if (whole == numbers).all() and ((days >= 1900_01_01) & (days <= 2200_12_31)).all():
+        dates, valid = _dates_of_digits(days)
         if valid:
             return Stamps(dates, dates, None, nw.Datetime("us"))
     return Stamps(numbers, numbers, None, table.cells[column].dtype)
+
+
+def _are_months(numbers: Int[np.ndarray, " rows"], like: Stamps | None) -> bool:
+    """Whether six digits may be months: no counter goes from 202512 to 202601, but one has 202511, 202512."""
+    go_on = like is not None and like.utc.dtype.kind == "M"
+    years = numbers // 100
+    return bool(((years >= 1900) & (years <= 2200)).all() and (go_on or (years != years[0]).any()))
 
 
 def _dates_of_digits(numbers: Int[np.ndarray, " rows"]) -> tuple[Shaped[np.ndarray, " rows"], bool]:

@@ -34,7 +34,10 @@ def import_pandas(purpose: str = "reading data frames") -> Any:
 
 def is_frame(data: Any) -> bool:
     """Whether `data` is a data frame, or a column of one."""
-    return isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
+    try:
+        return isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
+    except ValueError:  # two columns of one name, of which `Table.cells` speaks
+        return True
 
 
 _FRAMES = (nw.DataFrame, nw.LazyFrame, nw.Series)
@@ -70,7 +73,7 @@ class Table:
             frame = nw.from_native(native, eager_only=True)
             index = nw.maybe_get_index(frame)
             if index is not None and _says_something(index):
-                frame = nw.from_native(native.reset_index(), eager_only=True)
+                frame = nw.from_native(self._with_index(native), eager_only=True)
             names = {column: str(column) for column in frame.columns if not isinstance(column, str)}
             return frame.rename(names) if names else frame
         except TypeError:
@@ -79,7 +82,19 @@ class Table:
                 f"{type(native).__name__}; collect a lazy one first"
             ) from None
         except ValueError as error:  # of narwhals: two columns of one name
-            raise InputError(f"{self.name}: {error}") from None
+            reason = " ".join(str(error).split())
+            raise InputError(f"{self.name}: columns must have different names: {reason}") from None
+
+    def _with_index(self, frame: Any) -> Any:
+        """A frame of pandas with its index as columns, those once that it has as columns too."""
+        both = [name for name in frame.index.names if name is not None and name in frame.columns]
+        for name in both:
+            if not frame.index.get_level_values(name).equals(frame.set_index(name).index):
+                raise InputError(
+                    f"{self.name}: the index and a column are both called {name!r} and differ: rename one"
+                )
+        rest = frame.reset_index(level=both, drop=True) if both else frame
+        return rest.reset_index() if _says_something(rest.index) else rest
 
     def place(self, row: int, column: str) -> str:
         """`data.csv, line 7, column cpu`, or `data frame, row 5, column cpu`."""
@@ -128,7 +143,8 @@ class Table:
 def _says_something(index: Any) -> bool:
     """Whether an index of pandas is more than row numbers."""
     named = any(name is not None for name in index.names)
-    return named or type(index).__name__ in ("DatetimeIndex", "PeriodIndex")
+    parts = getattr(index, "levels", [index])
+    return named or any(type(part).__name__ in ("DatetimeIndex", "PeriodIndex") for part in parts)
 
 
 def find_time_column(table: Table, named: str | None) -> str | None:

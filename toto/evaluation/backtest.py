@@ -26,6 +26,7 @@ from toto.evaluation.metrics import levels_of, metric_names
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
 from toto.inference.arguments import count, flag, seed_number
+from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model, draws_paths, load_model
 from toto.inference.quantile_forecast import QuantileForecast
 
@@ -53,6 +54,8 @@ def backtest(
     progress: Progress | None = None,
 ) -> Backtest:
     """Forecast the last windows of every series, each from the steps before it, and score the forecasts.
+
+    A model that was fine-tuned with covariates forecasts without them here; a warning is logged.
 
     Windows that lie whole patches apart share one pass over the history where the model sees all of it, which
     gives the same forecasts; all others are forecast in batches.
@@ -93,6 +96,7 @@ def backtest(
     task = whole.by_variate() if independent else whole
     loaded = load_model(model) if isinstance(model, (str, Path)) else model
     forecaster = _rolling(loaded, settings)
+    FitRecord.note_unread(loaded.config, "backtest")
     found: dict[int, WindowForecast] = {}
     started = time.perf_counter()
     for place, window, forecast in forecaster.forecasts(task):

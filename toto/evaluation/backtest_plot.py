@@ -72,9 +72,10 @@ def headline(result: Backtest) -> str:
     record, grids = result.measurement, {(one.grid.counts_time, one.grid.spacing) for one in result.series}
     counts_time, spacing = next(iter(grids))
     of_spacing = f" of {spacing}" if counts_time and len(grids) == 1 else ""
+    windows, horizon = record.num_windows // record.num_series, record.horizon
     return (
-        f"{record.task}: {len(result.labels)} series, {record.num_windows // record.num_series} windows of "
-        f"{record.horizon} steps{of_spacing}"
+        f"{record.task}: {len(result.labels)} series, {windows} window{'s' * (windows > 1)} of "
+        f"{horizon} step{'s' * (horizon > 1)}{of_spacing}"
     )
 
 

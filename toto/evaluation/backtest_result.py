@@ -33,7 +33,7 @@ class Backtest:
     levels: of the quantiles in `forecasts`.
     forecasts: every window with its forecast, series by series.
     metrics: names of the scores in the table.
-    seconds: spent on the forecasts of the model.
+    seconds: spent on all windows: forecasts of the model and of seasonal naive, and where values fell.
     num_shared: windows whose history was encoded in a pass that other windows shared.
     """
 

@@ -143,7 +143,8 @@ def horizon_and_season(frequency: str) -> tuple[int, int]:
     """Steps of the short term, and of a season: what GIFT-Eval and GluonTS take for an interval such as 5T.
 
     Raises:
-        InputError: an interval of another unit than seconds, minutes, hours, days, weeks or months.
+        InputError: an interval of no length, or of another unit than seconds, minutes, hours, days, weeks or
+            months.
     """
     match = re.fullmatch(r"(\d*)([A-Za-z]+)(-\w+)?", frequency)
     unit = match[2].upper() if match else ""
@@ -152,4 +153,6 @@ def horizon_and_season(frequency: str) -> tuple[int, int]:
         raise InputError(f"freq must be like 5T, of a unit among {', '.join(_UNITS)}, got {frequency!r}")
     horizon, season = _UNITS[unit]
     multiple = int(match[1] or 1)
+    if multiple == 0:
+        raise InputError(f"freq must be an interval longer than 0, like 5T, got {frequency!r}")
     return horizon, season // multiple if season % multiple == 0 else 1

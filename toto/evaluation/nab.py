@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from toto.errors import InputError
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -61,17 +63,29 @@ def raw_score(file: ScoredFile, threshold: float, profile: Profile) -> float:
 
 
 def nab_score(files: Sequence[ScoredFile], threshold: float, profile: Profile) -> float:
-    """The score of all files: 0 without any alarm, 100 with one at the start of every window alone."""
+    """The score of all files: 0 without any alarm, 100 with one at the start of every window alone.
+
+    Raises:
+        InputError: no file has a window.
+    """
     num_windows = sum(len(file.windows) for file in files)
+    if num_windows == 0:
+        raise InputError("files must have at least one window of anomalies in all, got none: nothing to find")
     raw = sum(raw_score(file, threshold, profile) for file in files)
     nothing, perfect = -profile.false_negative * num_windows, profile.true_positive * num_windows
     return 100 * (raw - nothing) / (perfect - nothing)
 
 
 def best_threshold(files: Sequence[ScoredFile], profile: Profile, num_tried: int = 400) -> float:
-    """The threshold with the highest score, of those that give up to 40 alarms for each file on average."""
+    """The threshold with the highest score, of those that give up to 40 alarms for each file on average.
+
+    Raises:
+        InputError: no score that is a number, or no file with a window.
+    """
     scores = np.sort(np.concatenate([file.scores[file.num_unscored :] for file in files]))[::-1]
     scores = scores[~np.isnan(scores)]
+    if len(scores) == 0:
+        raise InputError("files must have scores behind their unscored start, got none but NaN")
     ranks = np.unique(np.geomspace(1, min(len(scores), 40 * len(files)), num_tried).round().astype(int))
     tried = np.unique(scores[ranks - 1])[::-1]
     return float(max(tried, key=lambda threshold: nab_score(files, threshold, profile)))

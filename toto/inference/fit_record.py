@@ -1,5 +1,6 @@
 """What a fine-tuned model remembers of its training, so that forecasts give it the same things again."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -14,6 +15,8 @@ from toto.errors import InputError
 from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.model.config import TotoConfig
 from toto.model2.config import Toto2Config
+
+log = logging.getLogger(__name__)
 
 CONFIG_KEY = "fine_tuning"
 
@@ -89,6 +92,17 @@ class FitRecord:
         beyond = 0 if to_learn else horizon
         return inputs._replace(series=[self._prepared(one, beyond) for one in inputs.series])
 
+    @classmethod
+    def note_unread(cls, config: TotoConfig | Toto2Config, what: str) -> None:
+        """Log a warning if a model has covariates and reads them, but not for `what`."""
+        record = cls.of(config)
+        if record is not None and record.covariates and record.uses_covariates:
+            log.warning(
+                "the model was trained with the covariates %s; %s reads none of them and may be worse",
+                ", ".join(record.names),
+                what,
+            )
+
     @property
     def names(self) -> list[str]:
         """What the covariates are called."""
@@ -147,7 +161,7 @@ class FitRecord:
         if future is None:
             raise InputError(
                 f"future must be a frame with the known covariates {', '.join(covariates.known)} in the "
-                f"{horizon} steps after the series, got None"
+                f"{horizon} steps after the series, got None: pass it with future (--future)"
             )
         table = future if isinstance(future, Table) else Table(future, "future")
         for name in covariates.known:

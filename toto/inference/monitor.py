@@ -1,22 +1,27 @@
 """Watching forecasts in production: how long they take, how wide and how wrong they are."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import numpy as np
-
+from toto.data.aggregates import check_aggregate
 from toto.data.table import is_frame
 from toto.errors import InputError
-from toto.inference.arguments import count
+from toto.inference.arguments import count, flag, whole_number
 from toto.inference.compilation import num_compilations
-from toto.inference.monitor_actuals import Scores, WaitingForecast, read_actuals
-from toto.inference.monitor_report import UNITS, MonitorReport, MonitorThresholds, Totals
+from toto.inference.models import draws_paths
+from toto.inference.monitor_actuals import Scores, WaitingForecast, interval_ends
+from toto.inference.monitor_reading import Columns, count_numbers, num_unmet, read_for_all
+from toto.inference.monitor_report import UNITS, MonitorReport, MonitorThresholds, Totals, is_number
 from toto.inference.monitor_windows import Coverage, Quantity
 from toto.inference.pipeline_forecast import PipelineForecast
+from toto.inference.pipeline_rows import TAILS
+from toto.inference.quantile_forecast import check_levels
+from toto.model2.toto2 import LEVELS
 
 if TYPE_CHECKING:
     from toto.inference.pipeline import TotoPipeline
@@ -61,12 +66,14 @@ class ForecastMonitor:
         max_waiting: int = 2_000_000,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not 0 < interval < 1:
+        if not is_number(interval) or not 0 < interval < 1:
             raise InputError(f"interval must be a share between 0 and 1, got {interval!r}")
-        known = dict(baseline or {})
-        if set(known) - set(UNITS) or not all(value > 0 for value in known.values()):
-            raise InputError(f"baseline must map any of {', '.join(UNITS)} to means above 0, got {known}")
-        self.interval = interval
+        known = {} if baseline is None else baseline
+        if not isinstance(known, Mapping) or not all(
+            name in UNITS and is_number(value) and 0 < value < math.inf for name, value in known.items()
+        ):
+            raise InputError(f"baseline must map any of {', '.join(UNITS)} to means above 0, got {known!r}")
+        self.interval = float(interval)
         self.thresholds = thresholds
         sizes = count("window", window), count("history", history)
         self._quantities = {name: Quantity(*sizes, known.get(name)) for name in UNITS}
@@ -74,13 +81,20 @@ class ForecastMonitor:
         self._max_waiting = count("max_waiting", max_waiting)
         self._clock = clock
         self._waiting: dict[int, WaitingForecast] = {}
+        self._last_columns: Columns | None = None
         self._totals = Totals()
         self._crossed: tuple[str, ...] = ()
         self._compiled_before = num_compilations()
         self._lock = threading.RLock()
 
     def forecast(self, pipeline: "TotoPipeline", data: Any, horizon: Any, **options: Any) -> PipelineForecast:
-        """`pipeline.forecast(data, horizon, **options)`, timed and recorded."""
+        """`pipeline.forecast(data, horizon, **options)`, timed and recorded.
+
+        Raises:
+            InputError: that of `pipeline.forecast`, or an interval that the model does not predict.
+        """
+        if not draws_paths(pipeline.model) and options.get("tails", "error") == "error":
+            check_levels(f"the ends of the interval {self.interval:g}", self._ends, LEVELS, TAILS)
         start = time.perf_counter()
         forecast = pipeline.forecast(data, horizon, **options)
         self.record(forecast, time.perf_counter() - start)
@@ -93,10 +107,13 @@ class ForecastMonitor:
             Its ticket, for `record_actuals`.
 
         Raises:
-            InputError: a latency below 0; or a forecast so large that it kept other quantiles alone.
+            InputError: no forecast of a pipeline, a latency that is no number of at least 0; or a forecast
+                that does not have the interval, such as one so large that it kept other quantiles alone.
         """
-        if not latency_seconds >= 0:
-            raise InputError(f"latency_seconds must be at least 0, got {latency_seconds!r}")
+        if not isinstance(forecast, PipelineForecast):
+            raise InputError(f"forecast must be that of a pipeline, got {type(forecast).__name__}")
+        if not is_number(latency_seconds) or not 0 <= latency_seconds < math.inf:
+            raise InputError(f"latency_seconds must be a number of at least 0, got {latency_seconds!r}")
         waiting, now = WaitingForecast(forecast, self.interval), self._clock()
         spread = waiting.spread
         with self._lock:
@@ -105,12 +122,19 @@ class ForecastMonitor:
             self._quantities["latency"].add(now, latency_seconds)
             if spread is not None:
                 self._quantities["spread"].add(now, spread)
-            self._waiting[ticket] = waiting
+            self._waiting[ticket], self._last_columns = waiting, waiting.columns
             self._make_room()
             self._warn()
         return ticket
 
-    def record_actuals(self, actuals: Any, ticket: int | None = None) -> int:
+    def record_actuals(
+        self,
+        actuals: Any,
+        ticket: SupportsIndex | None = None,
+        *,
+        aggregate: str | None = None,
+        day_first: bool | None = None,
+    ) -> int:
         """Record what happened; it may come in parts, and late.
 
         Args:
@@ -118,16 +142,24 @@ class ForecastMonitor:
                 waits for a value of that series at that time. Or, with a ticket, an array in the shape of
                 that forecast's median, NaN where nothing has come yet.
             ticket: what `record` returned.
+            aggregate, day_first: of a frame, as in `TotoPipeline.forecast`; all rows of a step that are to be
+                one value come in one frame.
 
         Returns:
             How many steps of forecasts got their value, each once. A value that nothing waited for is counted
             as unmatched.
 
         Raises:
-            InputError: a ticket of no waiting forecast, another shape or other columns.
+            InputError: a ticket of no waiting forecast, another shape, columns of none of them, several rows
+                for one step, or a time zone where the forecast has none. Then nothing is recorded.
         """
+        check_aggregate(aggregate)
+        dates = None if day_first is None else flag("day_first", day_first)
         with self._lock:
-            scores = self._score_rows(actuals) if ticket is None else self._score_one(actuals, ticket)
+            if ticket is None:
+                scores = self._score_rows(actuals, aggregate, dates)
+            else:
+                scores = self._score_one(actuals, ticket)
             self._waiting = {ticket: one for ticket, one in self._waiting.items() if one.waiting.any()}
             if scores.num_values:
                 self._add_scores(scores)
@@ -197,26 +229,40 @@ class ForecastMonitor:
                 )
             self._totals = replace(self._totals, num_dropped=self._totals.num_dropped + 1)
 
-    def _score_one(self, actuals: Any, ticket: int) -> Scores:
-        if ticket not in self._waiting:
-            raise InputError(f"ticket must be that of a forecast that still waits for values, got {ticket!r}")
-        return self._waiting[ticket].score_all(actuals)
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return interval_ends(self.interval)
 
-    def _score_rows(self, frame: Any) -> Scores:
+    def _score_one(self, actuals: Any, ticket: Any) -> Scores:
+        number = whole_number(ticket)
+        if number not in self._waiting:
+            raise InputError(f"ticket must be that of a forecast that still waits for values, got {ticket!r}")
+        return self._waiting[number].score_all(actuals)
+
+    def _score_rows(self, frame: Any, aggregate: str | None, day_first: bool | None) -> Scores:
         if not is_frame(frame):
             raise InputError(
                 "actuals must be a data frame, or come with the ticket of their forecast; got "
                 f"{type(frame).__name__} without one"
             )
-        if not self._waiting:
+        if self._last_columns is None:
+            self._count_unmatched(count_numbers(frame))
             return Scores()
-        actuals = read_actuals(frame, next(reversed(self._waiting.values())))
-        scores, met = Scores(), np.isnan(actuals.values)
-        for forecast in self._waiting.values():
-            found, theirs = forecast.score(actuals)
-            scores, met = scores.plus(found), met | theirs
-        self._totals = replace(self._totals, num_unmatched=self._totals.num_unmatched + int((~met).sum()))
+        waiting = list(reversed(self._waiting.values()))
+        kinds = dict.fromkeys([one.columns for one in waiting] or [self._last_columns])
+        readings = read_for_all(frame, kinds, day_first)
+        placed = [
+            (one, *one.place(readings[one.columns], aggregate)) for one in waiting if one.columns in readings
+        ]  # of all, before the first is scored: an error leaves everything as it was
+        scores, unmet = Scores(), {columns: one.known for columns, one in readings.items()}
+        for forecast, theirs, found in placed:
+            scores = scores.plus(forecast.score(theirs))
+            unmet[forecast.columns][found] = False
+        self._count_unmatched(num_unmet((one, unmet[columns]) for columns, one in readings.items()))
         return scores
+
+    def _count_unmatched(self, number: int) -> None:
+        self._totals = replace(self._totals, num_unmatched=self._totals.num_unmatched + number)
 
     def _add_scores(self, scores: Scores) -> None:
         now = self._clock()

@@ -1,17 +1,15 @@
 """Forecasts that wait for what then happens, and what has happened."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 
-from toto.data.regular_series import RegularSeries
-from toto.data.stamps import read_stamps
-from toto.data.table import Table, find_time_column, read_values
+from toto.data.aggregates import aggregated
 from toto.data.time_grid import TimeGrid
 from toto.errors import InputError
+from toto.inference.monitor_reading import Actuals, Columns
 from toto.inference.pipeline_forecast import PipelineForecast
 
 RowsOfSteps = Float[np.ndarray, "rows horizon"]
@@ -39,29 +37,12 @@ class Scores(NamedTuple):
         )
 
 
-class Actuals(NamedTuple):
-    """Values with the name of their series and their moment (UTC, or a number)."""
+class Placed(NamedTuple):
+    """Values at steps of a forecast, at most one of each."""
 
-    labels: list[str]
-    moments: Shaped[np.ndarray, " values"]
+    rows: Int[np.ndarray, " values"]
+    steps: Int[np.ndarray, " values"]
     values: Float[np.ndarray, " values"]
-
-
-class Columns(NamedTuple):
-    """Under which names the data of a forecast came; `id_column` is None for data that were not long."""
-
-    time: str
-    id_column: str | None
-    targets: tuple[str, ...]
-    several_targets: bool
-
-    @classmethod
-    def of(cls, series: Sequence[RegularSeries]) -> "Columns":
-        """Those of the data of these series."""
-        first = series[0]
-        targets = dict.fromkeys(variate for one in series for variate in one.variates)
-        id_column = first.id_column if first.ids else None
-        return cls(first.time_column, id_column, tuple(targets), first.several_targets)
 
 
 class WaitingForecast:
@@ -73,8 +54,8 @@ class WaitingForecast:
     """
 
     def __init__(self, forecast: PipelineForecast, interval: float) -> None:
-        levels = (0.5 - interval / 2, 0.5, 0.5 + interval / 2)
-        self.low, self.median, self.high = (_rows(forecast, level) for level in levels)
+        low, high = interval_ends(interval)
+        self.low, self.median, self.high = (_rows(forecast, level) for level in (low, 0.5, high))
         self.scale = np.concatenate([naive_errors(one.values) for one in forecast.series])
         self.shape = (*forecast.shape, forecast.horizon)
         self.columns = Columns.of(forecast.series)
@@ -98,17 +79,25 @@ class WaitingForecast:
         """Score values in the shape of the forecast; NaN has not come yet.
 
         Raises:
-            InputError: another shape.
+            InputError: another shape, or no numbers.
         """
-        values = actual.detach().cpu().numpy() if isinstance(actual, torch.Tensor) else np.asarray(actual)
+        try:
+            given = actual.detach().cpu().double() if isinstance(actual, torch.Tensor) else actual
+            values = np.asarray(given, float)
+        except (TypeError, ValueError):
+            raise InputError(f"actuals must be numbers in the shape {self.shape}, got {actual!r}") from None
         if values.shape != self.shape:
             raise InputError(f"actuals must have the shape of the forecast {self.shape}, got {values.shape}")
-        values = values.reshape(self.median.shape).astype(float)
+        values = values.reshape(self.median.shape)
         rows, steps = np.nonzero(np.isfinite(values))
-        return self._score(rows, steps, values[rows, steps])
+        return self.score(Placed(rows, steps, values[rows, steps]))
 
-    def score(self, actuals: Actuals) -> tuple[Scores, Bool[np.ndarray, " values"]]:
-        """Score what belongs to this forecast, and tell which that is."""
+    def place(self, actuals: Actuals, aggregate: str | None) -> tuple[Placed, Int[np.ndarray, " found"]]:
+        """What belongs to this forecast, one value for a step, and the places of all that do.
+
+        Raises:
+            InputError: several values for one step, and no `aggregate`.
+        """
         rows = np.array([self._row_of.get(label, -1) for label in actuals.labels], int)
         steps = np.full(len(rows), -1)
         ours = np.flatnonzero(rows >= 0)
@@ -117,19 +106,31 @@ class WaitingForecast:
         for place, mine in zip(places, np.split(ours, starts[1:]), strict=False):  # of none one is left
             grid, tolerance = self._grids[place]
             steps[mine] = _places(grid, tolerance, actuals.moments[mine])
-        found = steps >= 0
-        return self._score(rows[found], steps[found], actuals.values[found]), found
+        found = np.flatnonzero(steps >= 0)
+        found = found[
+            np.argsort(actuals.moments[found], kind="stable")
+        ]  # for the first and the last of a step
+        flat = rows[found] * self.median.shape[1] + steps[found]
+        if aggregate is None:
+            actuals.check_repeated(flat, found)
+        return self._combined(flat, actuals.values[found], aggregate), found
 
-    def _score(
-        self,
-        rows: Int[np.ndarray, " values"],
-        steps: Int[np.ndarray, " values"],
-        values: Float[np.ndarray, " values"],
-    ) -> Scores:
-        """Score the values at these places that are still waited for."""
-        _, first = np.unique(rows * self.median.shape[1] + steps, return_index=True)
-        new = first[self.waiting[rows[first], steps[first]] & np.isfinite(values[first])]
-        rows, steps, values = rows[new], steps[new], values[new]
+    def _combined(
+        self, flat: Int[np.ndarray, " found"], values: Float[np.ndarray, " found"], aggregate: str | None
+    ) -> Placed:
+        """One value for each place [rows * horizon] that has any."""
+        order = np.argsort(flat, kind="stable")
+        places, starts = np.unique(flat[order], return_index=True)
+        values = values[order]
+        if len(places) < len(flat):
+            values = aggregated(values[None], starts, aggregate or "")[0]
+        rows, steps = np.divmod(places, self.median.shape[1])
+        return Placed(rows, steps, values)
+
+    def score(self, placed: Placed) -> Scores:
+        """Score the values that are still waited for."""
+        new = self.waiting[placed.rows, placed.steps] & np.isfinite(placed.values)
+        rows, steps, values = (some[new] for some in placed)
         self.waiting[rows, steps] = False
         inside = (values >= self.low[rows, steps]) & (values <= self.high[rows, steps])
         scaled = self.scale[rows] > 0
@@ -156,40 +157,13 @@ def naive_errors(values: Float[np.ndarray, "variates time"]) -> Float[np.ndarray
     return np.where(known, steps, 0).sum(1) / np.maximum(known.sum(1), 1)
 
 
-def read_actuals(frame: Any, forecast: WaitingForecast) -> Actuals:
-    """The values in a frame with the columns of the data that a forecast was made of; others do not matter.
-
-    Raises:
-        InputError: no such columns, or time stamps that cannot be read.
-    """
-    table, columns = Table(frame, "actuals"), forecast.columns
-    present = table.cells.columns
-    time_column = find_time_column(table, columns.time if columns.time in present else None)
-    if time_column is None:
-        raise InputError("actuals need a time column, or the ticket of their forecast")
-    targets = [name for name in columns.targets if name in present]
-    if not targets:
-        raise InputError(
-            f"actuals need columns of the forecast, {', '.join(columns.targets)}; there are {table.columns()}"
-        )
-    moments = read_stamps(table, time_column).utc
-    labels = _labels(table, columns, targets)
-    return Actuals(labels, np.tile(moments, len(targets)), read_values(table, targets).reshape(-1))
-
-
-def _labels(table: Table, columns: Columns, targets: Sequence[str]) -> list[str]:
-    """The row of a forecast that each value belongs to, target after target."""
-    if columns.id_column is None:
-        return [target for target in targets for _ in range(len(table.cells))]
-    table.check_column(columns.id_column)
-    ids = table.cells[columns.id_column].to_list()
-    return [
-        f"{name}, {target}" if columns.several_targets else str(name) for target in targets for name in ids
-    ]
+def interval_ends(interval: float) -> tuple[float, float]:
+    """The levels between which the central interval lies."""
+    return round(0.5 - interval / 2, 10), round(0.5 + interval / 2, 10)
 
 
 def _rows(forecast: PipelineForecast, level: float) -> RowsOfSteps:
-    return forecast.quantile(round(level, 10)).reshape(-1, forecast.horizon).double().numpy()
+    return forecast.quantile(level).reshape(-1, forecast.horizon).double().numpy()
 
 
 def _places(

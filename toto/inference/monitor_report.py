@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -31,11 +33,11 @@ class MonitorThresholds:
         """Check the values.
 
         Raises:
-            InputError: one that is not above 0.
+            InputError: one that is not a number above 0.
         """
         for field in fields(self):
             value = getattr(self, field.name)
-            if value is not None and not value > 0:
+            if value is not None and not (is_number(value) and value > 0):
                 raise InputError(f"{field.name} must be above 0 or None, got {value!r}")
 
 
@@ -136,6 +138,11 @@ class MonitorReport:
             f"scored, {self.num_compilations} compilations"
         )
         return "\n".join([*lines, *(f"crossed: {crossing}" for crossing in self.crossed)])
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a real number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _beyond(value: float | None, threshold: float | None) -> bool:

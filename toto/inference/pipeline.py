@@ -1,6 +1,7 @@
 """From data of any kind to forecasts, in three lines."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
@@ -91,13 +92,13 @@ class TotoPipeline:
         data: Any,
         horizon: SupportsIndex,
         *,
-        columns: str | Sequence[str] | None = None,
+        columns: str | Iterable[str] | None = None,
         id_column: str | None = None,
         time_column: str | None = None,
         group: str | None = None,
         multivariate: bool = False,
         future: Any = None,
-        past_covariates: Sequence[str] = (),
+        past_covariates: str | Iterable[str] = (),
         aggregate: str | None = None,
         day_first: bool | None = None,
         missing: str = "auto",
@@ -220,7 +221,7 @@ class TotoPipeline:
             missing=missing,
             tails="exponential",
         )
-        inputs = self._read(data, _layout(**layout), future, steps)
+        inputs = self._read(data, _layout_of("predict_distribution", layout), future, steps)
         return PipelineDistribution.of(forecast_inputs(self.forecaster, inputs, settings))
 
     def score(
@@ -250,7 +251,8 @@ class TotoPipeline:
         """
         from toto.anomaly.series_scores import score_series
 
-        inputs = read_inputs(data, _of_history(**layout), None, 0)
+        inputs = read_inputs(data, _of_history("score", layout), None, 0)
+        FitRecord.note_unread(self.model.config, "score")
         options = {"max_steps_ahead": max_steps_ahead, "context_length": context, "coverage": coverage}
         return score_series(self.model, inputs.series, inputs.kind, **options)
 
@@ -293,7 +295,8 @@ class TotoPipeline:
         """
         from toto.anomaly.series_detection import detect_in_series
 
-        inputs = read_inputs(data, _of_history(**layout), None, 0)
+        inputs = read_inputs(data, _of_history("detect", layout), None, 0)
+        FitRecord.note_unread(self.model.config, "detect")
         return detect_in_series(
             self.model,
             inputs.series,
@@ -336,11 +339,13 @@ class TotoPipeline:
         from toto.streaming.series_stream import SeriesStream
 
         self._check_draws_paths("stream", "append to your data and call forecast and score")
+        columns = _of_history("stream", layout)
+        FitRecord.note_unread(self.model.config, "stream")
         return SeriesStream.begin(
             self.forecaster,
             self._forecast,
             history,
-            _of_history(**layout),
+            columns,
             max_context=count("context", context),
             one_step_ahead=flag("one_step_ahead", one_step_ahead),
         )
@@ -437,8 +442,14 @@ class TotoPipeline:
         model, result = fit(
             self.model,
             data,
-            _of_history(**layout),
-            Covariates(_names(known), _names(past), _names(static), _names(calendar), holidays),
+            _of_history("fit", layout),
+            Covariates(
+                _names("known", known),
+                _names("past", past),
+                _names("static", static),
+                _names("calendar", calendar),
+                holidays,
+            ),
             settings,
             out=None if out is None else Path(out),
             progress=progress,
@@ -503,6 +514,7 @@ class TotoPipeline:
         Raises:
             InputError: an argument that breaks a rule, or a model that draws no paths.
         """
+        FitRecord.note_unread(self.model.config, "predict")
         return predict_paths(
             self.forecaster, context, prediction_length, num_samples, samples_per_batch, seed
         )
@@ -528,6 +540,7 @@ class TotoPipeline:
         Raises:
             InputError: an argument that breaks a rule.
         """
+        FitRecord.note_unread(self.model.config, "predict_quantiles")
         return predict_quantiles(self.forecaster, context, prediction_length, quantile_levels, seed)
 
 
@@ -559,39 +572,65 @@ def _settings(
 
 def _layout(
     *,
-    columns: str | Sequence[str] | None = None,
+    columns: Any = None,
     id_column: str | None = None,
     time_column: str | None = None,
     group: str | None = None,
     multivariate: bool = False,
-    past_covariates: Sequence[str] = (),
+    past_covariates: Any = (),
     aggregate: str | None = None,
-    day_first: bool | None = None,
+    day_first: Any = None,
 ) -> Layout:
-    """The arguments of `forecast` that say what columns are."""
+    """The arguments of `forecast` that say what columns are.
+
+    Raises:
+        InputError: one of them breaks a rule.
+    """
+    targets = None if columns is None else list(_names("columns", columns))
+    if targets == []:
+        raise InputError("columns must name at least one column, got none: leave it out for the usual ones")
     return Layout(
         time_column,
-        [columns] if isinstance(columns, str) else columns,
+        targets,
         id_column,
         group,
         flag("multivariate", multivariate),
-        tuple(past_covariates),
+        _names("past_covariates", past_covariates),
         aggregate,
-        day_first,
+        None if day_first is None else flag("day_first", day_first),
     )
 
 
-def _of_history(**layout: Any) -> Layout:
-    """`_layout` of series that are judged, not forecast.
+def _layout_of(method: str, options: Mapping[str, Any]) -> Layout:
+    """`_layout` of what a method has no argument of its own for.
+
+    Raises:
+        TypeError: an argument that neither has.
+    """
+    layout = inspect.signature(_layout).parameters
+    unknown = [name for name in options if name not in layout]
+    if unknown:
+        own = inspect.signature(getattr(TotoPipeline, method)).parameters
+        known = [name for name in own if name not in ("self", "layout")]
+        raise TypeError(
+            f"{method}() got an unexpected keyword argument {unknown[0]!r}; it takes "
+            f"{', '.join([*known, *layout])}"
+        )
+    return _layout(**options)
+
+
+def _of_history(method: str, options: Mapping[str, Any]) -> Layout:
+    """`_layout_of` series that are judged, not forecast.
 
     Raises:
         InputError: covariates, which are for forecasts alone.
+        TypeError: an argument that the method does not have.
     """
-    if layout.get("past_covariates"):
+    if "past_covariates" in options and _names("past_covariates", options["past_covariates"]):
         raise InputError(
             "past_covariates are for forecasts: let the columns see each other with multivariate=True"
         )
-    return _layout(**layout)
+    return _layout_of(method, options)
 
 
 def _levels(levels: Any) -> tuple[float, ...]:
@@ -607,5 +646,18 @@ def _seed(seed: Any) -> int:
     return int(torch.randint(2**63 - 1, ())) if seed is None else seed_number(seed)
 
 
-def _names(names: str | Sequence[str]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else tuple(names)
+def _names(argument: str, names: Any) -> tuple[str, ...]:
+    """The name, or the names of any kind of list (a numpy array, an index of pandas).
+
+    Raises:
+        InputError: anything else.
+    """
+    if isinstance(names, str):
+        return (names,)
+    try:
+        listed = tuple(names)
+    except TypeError:
+        listed = (None,)
+    if not all(isinstance(name, str) for name in listed):
+        raise InputError(f"{argument} must be a name or a list of names, got {names!r:.60}")
+    return tuple(str(name) for name in listed)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from toto.data.forecast_frame import FrameKind, forecast_frame
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
+from toto.inference.arguments import flag, one_of, whole_number
 from toto.inference.forecast_distribution import quantile_levels
 from toto.inference.pipeline_rows import Rows
 
@@ -115,8 +116,10 @@ class PipelineForecast:
                 [..., samples]. Paths of one number belong together where series see each other.
 
         Raises:
-            InputError: something else is returned, or samples were not kept.
+            InputError: no function, one that returns something else, or samples were not kept.
         """
+        if not callable(event):
+            raise InputError(f"event must be a function that is called with the paths, got {event!r}")
         paths = self._paths
         happens = event(paths)
         fits = isinstance(happens, Tensor) and happens.dtype is torch.bool and happens.ndim > 0
@@ -139,17 +142,22 @@ class PipelineForecast:
             below: the other direction.
 
         Raises:
-            InputError: a shape that does not fit, or samples were not kept.
+            InputError: no numbers, a shape that does not fit, or samples were not kept.
         """
-        paths = self._paths
-        limit = torch.as_tensor(threshold, dtype=paths.dtype)
+        paths, downwards = self._paths, flag("below", below)
+        try:
+            limit = torch.as_tensor(threshold, dtype=paths.dtype)
+        except (TypeError, ValueError, RuntimeError):
+            raise InputError(
+                f"threshold must be a number or one for each row {list(self.shape)}, got {threshold!r}"
+            ) from None
         if limit.shape not in ((), self.shape):
             raise InputError(
                 f"threshold must be a number or one for each row {list(self.shape)}, "
                 f"got shape {list(limit.shape)}"
             )
         limit = limit[..., None, None]
-        reached = (paths <= limit) if below else (paths >= limit)
+        reached = (paths <= limit) if downwards else (paths >= limit)
         first = reached.int().argmax(-1) + 1.0
         return torch.where(reached.any(-1), first, torch.inf).to(paths.dtype)
 
@@ -159,28 +167,26 @@ class PipelineForecast:
         Raises:
             InputError: another name, or samples were not kept.
         """
-        if how not in _AGGREGATES:
-            raise InputError(f"how must be one of {', '.join(_AGGREGATES)}, got {how!r}")
-        return _AGGREGATES[how](self._paths)
+        return _AGGREGATES[one_of("how", how, list(_AGGREGATES))](self._paths)
 
-    def to_frame(self, levels: Sequence[float] | None = None) -> Any:
+    def to_frame(self, levels: Any = None) -> Any:
         """One row per variate and step, in a frame of the kind that was given (of arrays: of pandas).
 
         Columns: id and time under their own names (and `target` if there are several; of a wide frame time
         and `variate`), `mean`, `median`, and a quantile for each level, named `0.1`.
 
         Args:
-            levels: of the quantiles (None: `levels` of the forecast).
+            levels: of the quantiles, one or several (None: `levels` of the forecast).
 
         Raises:
-            InputError: a level that is not there, or a column of the data with one of these names.
+            InputError: no level, one that is not there, or a column of the data with one of these names.
         """
-        shown = self.levels if levels is None else tuple(levels)
+        shown = self.levels if levels is None else checked_levels("levels", levels)
         columns = {"mean": self.rows.mean, "median": self.rows.quantile(0.5)}
         columns |= {f"{level:.10g}": self.rows.quantile(level) for level in shown}
         return forecast_frame(self.series, {name: t.numpy() for name, t in columns.items()}, self.kind)
 
-    def plot(self, *, history_steps: int | None = None, title: str | None = None) -> "Figure":
+    def plot(self, *, history_steps: SupportsIndex | None = None, title: str | None = None) -> "Figure":
         """Draw history, median and bands of every row, in a grid of at most 24 panels.
 
         Args:
@@ -188,11 +194,15 @@ class PipelineForecast:
             title: of the figure.
 
         Raises:
+            InputError: `history_steps` that are no whole number of at least 0.
             MissingExtraError: matplotlib is not installed.
         """
         from toto.inference.pipeline_plot import plot_rows
 
-        return plot_rows(self, history_steps, title)
+        steps = None if history_steps is None else whole_number(history_steps)
+        if history_steps is not None and (steps is None or steps < 0):
+            raise InputError(f"history_steps must be a whole number of at least 0, got {history_steps!r}")
+        return plot_rows(self, steps, title)
 
     def __len__(self) -> int:
         """The number of rows."""
@@ -208,3 +218,15 @@ class PipelineForecast:
 
     def _shaped(self, values: Shaped[Tensor, "..."]) -> Shaped[Tensor, "..."]:
         return values.reshape(*self.shape, *values.shape[1:])
+
+
+def checked_levels(name: str, levels: Any) -> tuple[float, ...]:
+    """One quantile level or several, in the order given.
+
+    Raises:
+        InputError: a level outside 0 to 1, or nothing that is a level; the message names the argument.
+    """
+    try:
+        return tuple(quantile_levels(levels).reshape(-1).tolist())
+    except InputError:
+        raise InputError(f"{name} must be levels from 0 to 1, got {levels!r}") from None

@@ -1,11 +1,14 @@
 """What a pipeline is given, as regular series."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
+from jaxtyping import Shaped
+from torch import Tensor
 
 from toto.data.forecast_frame import FrameKind
 from toto.data.frame import is_long, series_from_table
@@ -71,11 +74,16 @@ def _from_arrays(data: Any, together: bool) -> Inputs:
         raise InputError(
             "data must be an array, a list or a data frame, got a MaskedTimeseries: use TotoForecaster"
         )
-    if isinstance(data, Sequence) and not isinstance(data, str) and len(data) and np.ndim(data[0]) > 0:
+    if data is None or isinstance(data, (str, bytes, PathLike, Mapping)):
+        raise InputError(
+            f"data must be a data frame, an array or a list of series, got {str(data)!r:.60}: read a file "
+            "with pandas.read_csv, make a frame of named columns with pandas.DataFrame"
+        )
+    if isinstance(data, Sequence) and len(data) and np.ndim(data[0]) > 0:
         series = [_from_array(entry, f"series {place}") for place, entry in enumerate(data)]
         shape: tuple[int, ...] = (sum(len(one.variates) for one in series),)
     else:
-        values = MaskedTimeseries.from_array(data).series
+        values = _values(data, "")
         shape = tuple(values.shape[:-1]) if np.ndim(data) > 1 else ()
         names = [f"series {place}" for place in range(len(values))] if values.ndim == 3 else [""]
         entries = values if values.ndim == 3 else [values]
@@ -87,10 +95,7 @@ def _from_arrays(data: Any, together: bool) -> Inputs:
 
 def _from_array(values: Any, name: str) -> RegularSeries:
     """A series whose steps are numbered from 0, in the dtype in which a forecast would take it."""
-    try:
-        series = MaskedTimeseries.from_array(values).series
-    except InputError as error:
-        raise InputError(f"data, {name}: {error}" if name else f"data: {error}") from error
+    series = _values(values, name)
     if series.ndim != 2:
         raise InputError(f"data, {name}: must be [time] or [variates, time], got shape {tuple(series.shape)}")
     array = series.detach().cpu().float() if series.itemsize < 4 else series.detach().cpu()
@@ -99,6 +104,14 @@ def _from_array(values: Any, name: str) -> RegularSeries:
     if name:
         variates = [name] if len(variates) == 1 else [f"{name}, {variate}" for variate in variates]
     return RegularSeries(finite, tuple(variates), EvenGrid(0, 1), time_column="step")
+
+
+def _values(values: Any, name: str) -> Shaped[Tensor, "*batch variates time"]:
+    """An array as a tensor; errors name the series, which has no name if it is all of the data."""
+    try:
+        return MaskedTimeseries.from_array(values).series
+    except InputError as error:
+        raise InputError(f"data, {name}: {error}" if name else f"data: {error}") from error
 
 
 def number_of(name: str) -> int:

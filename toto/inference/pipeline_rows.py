@@ -143,9 +143,10 @@ class SampledRows(Rows):
                     f"q: the quantile {level:g} was not asked for, and the distributions, being large, were "
                     f"not kept; pass quantile_levels=[..., {level:g}] to forecast"
                 )
-            self.quantiles[level] = self.means.new_empty(self.means.shape)
+            found = self.means.new_empty(self.means.shape)
             for part in self.parts:
-                self.quantiles[level][part.rows] = part.distribution.quantile(level)[:, 0]
+                found[part.rows] = part.distribution.quantile(level)[:, 0]
+            self.quantiles[level] = found  # once it is whole: other threads read it
         return self.quantiles[level]
 
 

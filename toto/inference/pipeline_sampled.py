@@ -29,10 +29,7 @@ def sampled_rows(
     The distributions are kept while they take little; else the quantiles at `settings.levels` and the median.
     """
     series = inputs.series
-    config = forecaster.model.config
-    interpolate = settings.missing == "interpolate" or (
-        settings.missing == "auto" and config.missing_values == "zero"
-    )
+    config, interpolate = forecaster.model.config, fills_gaps(forecaster, settings.missing)
     labelled = forecaster.model.num_prepended_tokens > 0
     batches = Batches(config, settings.context, settings.horizon, settings.num_samples, interpolate, labelled)
     result = _Result(series, settings, batches.numbers_of_a_variate)
@@ -54,6 +51,12 @@ def sampled_rows(
         result.put(batch, forecast)
         num_done += len(batch.places)
     return result.rows
+
+
+def fills_gaps(forecaster: TotoForecaster, missing: str) -> bool:
+    """Whether gaps are interpolated before the model sees them: with "auto" if it reads them as 0."""
+    reads_zeros = forecaster.model.config.missing_values == "zero"
+    return missing == "interpolate" or (missing == "auto" and reads_zeros)
 
 
 class _Result:

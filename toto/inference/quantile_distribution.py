@@ -118,17 +118,25 @@ class QuantileDistribution:
         shape = (*self.quantiles.shape[:-1], count("num_samples", num_samples))
         key = int(torch.randint(2**63 - 1, ())) if seed is None else seed_number(seed)
         generator = torch.Generator().manual_seed(key)
-        level = torch.rand(shape, generator=generator, dtype=torch.float64).to(self.quantiles)
-        place = torch.bucketize(level, self.quantiles.new_tensor(self.levels))
+        level = torch.rand(shape, generator=generator, dtype=torch.float64).clamp(min=2**-54)
+        levels = torch.tensor([0.0, *self.levels, 1.0], dtype=torch.float64)
+        place = torch.bucketize(level, levels[1:-1])
+        # float32 rounds levels near 1 to 1, whose quantile is infinite: only what is made of them is rounded
+        share, fall, rise = (
+            of_level.to(self.quantiles)
+            for of_level in (
+                (level - levels[place]) / (levels[place + 1] - levels[place]),
+                (level / self.levels[0]).log(),
+                ((1 - level) / (1 - self.levels[-1])).log(),
+            )
+        )
+        place = place.to(self.quantiles.device)
         low, high = (
             self.quantiles.gather(-1, (place + step).clamp(0, len(self.levels) - 1)) for step in (-1, 0)
         )
-        levels = self.quantiles.new_tensor([0.0, *self.levels, 1.0])
-        inside = torch.lerp(low, high, (level - levels[place]) / (levels[place + 1] - levels[place]))
-        below = self.quantiles[..., :1] + self._below[..., None] * (level / self.levels[0]).log()
-        share = (1 - level) / (1 - self.levels[-1])
-        above = self.quantiles[..., -1:] - self._above[..., None] * share.log()
-        return self._by_place(place, below, inside, above)
+        below = self.quantiles[..., :1] + self._below[..., None] * fall
+        above = self.quantiles[..., -1:] - self._above[..., None] * rise
+        return self._by_place(place, below, torch.lerp(low, high, share), above)
 
     def _quantile(self, level: float) -> Steps:
         if level < self.levels[0]:

@@ -14,7 +14,7 @@ from toto.errors import InputError
 from toto.inference.arguments import count
 from toto.inference.compilation import num_compilations
 from toto.inference.pipeline import TotoPipeline
-from toto.inference.warmup import STANDARD, ForecastShape, WarmupReport, warmup
+from toto.inference.warmup import STANDARD, ForecastShape, WarmupReport, forecast_arrays, warmup
 
 log = logging.getLogger(__name__)
 
@@ -154,17 +154,14 @@ class _Trial(NamedTuple):
     def run(self, seed: int) -> _Run:
         """One forecast."""
         start = self.clock()
-        median = self.pipeline.forecast(
-            self.history,
-            self.actual.shape[1],
-            multivariate=True,
-            num_samples=self.num_samples,
-            seed=seed,
-        ).median.numpy()
+        steps = self.actual.shape[1]
+        median = forecast_arrays(self.pipeline, self.history, steps, self.num_samples, seed).median.numpy()
         seconds = self.clock() - start
         errors = np.abs(median - self.actual)
         return _Run(seconds, float(errors[np.isfinite(errors)].mean()), median)
 
 
 def _variation(values: Sequence[float]) -> float:
-    return float(np.std(values) / np.mean(values))
+    """The coefficient of variation of values that are at least 0; 0 where all are 0."""
+    mean = float(np.mean(values))
+    return float(np.std(values)) / mean if mean > 0 else 0.0

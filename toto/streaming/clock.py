@@ -1,20 +1,22 @@
 """Time stamps of a live series, and the steps they stand for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from toto.data.time_grid import most_common_interval
+from toto.data.even_steps import fit_even_steps
 from toto.errors import InputError
 
 Stamps = Shaped[np.ndarray, " steps"]
 Steps = Int[np.ndarray, " steps"]
 
 JITTER = 0.25  # of a step by which a stamp may lie off the grid
+_FOLLOWED = 0.1  # of what each stamp is off: the grid follows a drift of up to 2.5 % of a step in each step
+_FARTHEST = 2.0**62  # steps that int64 still holds
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Clock:
     """Even steps from `start` on, which is step 0: datetimes and a timedelta, or numbers.
 
     A stamp stands for the nearest step, from which it may be off by a quarter of a step: collectors are
-    seldom punctual.
+    seldom punctual. Nor are their steps quite as long as they say, so the grid follows the stamps.
     """
 
     start: Any
@@ -30,7 +32,7 @@ class Clock:
 
     @classmethod
     def of(cls, times: Any) -> "Clock":
-        """The clock of ascending stamps, which may have gaps: steps are as long as is most common.
+        """The clock of ascending stamps, which may have gaps and jitter; see `fit_even_steps`.
 
         Raises:
             InputError: fewer than two stamps, or stamps that do not ascend.
@@ -45,27 +47,42 @@ class Clock:
                 f"times must ascend: {stamps[first]} stands after {stamps[first - 1]} "
                 f"({int(not_later.sum())} such places): sort the rows, and keep one of each time"
             )
-        return cls(stamps[0], most_common_interval(stamps))
+        start, interval = fit_even_steps(stamps)
+        if abs(stamps[0] - start) > JITTER * interval:  # steps that drift: they are followed from the first
+            start = stamps[0]
+        return cls(start, interval)
 
-    def steps(self, times: Any) -> Steps:
-        """The step of each stamp.
+    def follow(self, times: Any, newest: int = -1) -> tuple[Steps, "Clock"]:
+        """The step of each stamp, and the clock behind them: moved by a tenth of what each was off.
+
+        Stamps that are not later than the step before them, `newest` at first, do not move it, and their
+        steps are only near: a grid that has moved does not know exactly where it was.
 
         Raises:
-            InputError: a stamp of another kind, or one that lies between two steps.
+            InputError: a stamp of another kind, or a later one that lies between two steps.
         """
         stamps = as_stamps(times)
         if (stamps.dtype.kind == "M") != isinstance(self.start, np.datetime64):
             kind = "dates" if isinstance(self.start, np.datetime64) else "numbers"
             raise InputError(f"times must be {kind}, as those of the history, got {stamps[:1]}")
-        places = (stamps - self.start) / self.interval
-        steps = np.rint(places)
-        off = np.abs(places - steps) > JITTER
-        if off.any():
+        places = np.clip((stamps - self.start) / self.interval, -_FARTHEST, _FARTHEST)
+        steps, off, moved = [], [], 0.0
+        for number, place in enumerate(places.tolist()):
+            step = round(place - moved)
+            steps.append(step)
+            if place - moved <= newest + JITTER:
+                continue
+            newest = step
+            if abs(place - moved - step) > JITTER:
+                off.append(number)
+            else:
+                moved += _FOLLOWED * (place - moved - step)
+        if off:
             raise InputError(
                 f"times must lie on the grid of the stream, {self.start} + n x {self.interval}, to a quarter "
-                f"of a step, got {stamps[off.argmax()]} ({int(off.sum())} such)"
+                f"of a step, got {stamps[off[0]]} ({len(off)} such)"
             )
-        return steps.astype(np.int64)
+        return np.array(steps, dtype=np.int64), replace(self, start=self.start + moved * self.interval)
 
     @property
     def interval_seconds(self) -> float:

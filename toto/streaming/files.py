@@ -23,13 +23,15 @@ def write_streams(path: Path, settings: Mapping[str, Any], members: Mapping[Any,
     """Write streams, over what is there; a file that is not complete never has the name.
 
     Raises:
-        InputError: an id that JSON does not hold as it is, or a folder that there is not.
+        InputError: an id that JSON does not hold as it is, a folder that there is not, or one for the file.
     """
     for key in members:
         if not isinstance(key, (str, int, type(None))):
             raise InputError(f"ids of streams that are saved must be texts or whole numbers, got {key!r}")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; create it first")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; name a file in it")
     header = dict(settings) | {"streams": [_to_json(key, member) for key, member in members.items()]}
     values = {
         str(place): torch.from_numpy(member.record.newest(member.record.keep))

@@ -158,9 +158,11 @@ class StreamGroup:
             ids: which streams (None: all).
 
         Raises:
-            InputError: no such stream, or an argument that breaks a rule.
+            InputError: no such stream, none at all, or an argument that breaks a rule.
         """
         keys = list(self._members if ids is None else ids)
+        if not keys:
+            raise InputError("ids must name at least one stream, got none")
         numbers = [self._member(key).number for key in keys]
         series = [self.newest(key) for key in keys]
         found = self.forecaster.forecast(series, horizon, num_samples, series_ids=numbers, **options)

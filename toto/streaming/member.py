@@ -10,10 +10,12 @@ from torch import Tensor
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
-from toto.streaming.clock import Clock, as_stamps
+from toto.streaming.clock import Clock, Steps, as_stamps
 from toto.streaming.record import Record, Values
 
 logger = logging.getLogger(__name__)
+
+_MOST_LEFT_OUT = 10_000_000  # steps of a history: more are a wrong stamp
 
 
 class History(NamedTuple):
@@ -52,7 +54,7 @@ class History(NamedTuple):
             )
         clock = None if times is None else Clock.of(times)
         if clock is not None:
-            values = _on_grid(clock, values, times)
+            values, clock = _on_grid(clock, values, times)
         return cls(values, ids[:, 0].expand(len(values)).cpu(), series.num_exogenous_variables, clock)
 
 
@@ -71,6 +73,7 @@ class Member:
         self.clock = history.clock
         self.record = Record(history.values, keep)
         self.start = self.anchored = self.encoded = 0
+        self._is_late = False  # the newest point that came was late
 
     @property
     def pending(self) -> int:
@@ -89,12 +92,13 @@ class Member:
             return steps
         if self.clock is None:
             raise InputError("times need a stream that knows its own: give those of the history as it begins")
-        places = self._places(times, steps.shape[1])
+        places, clock = self._places(times, steps.shape[1])
         before = np.maximum.accumulate(np.concatenate([[self.record.length - 1], places[:-1]]))
         taken = places > before
         if not taken.all():
             self._report_late(times, taken, late)
             places, steps = places[taken], steps[:, taken]
+        self._is_late = bool(len(taken)) and not taken[-1]
         if not len(places):
             return steps
         gap = int(np.diff(places, prepend=self.record.length - 1).max())
@@ -105,14 +109,15 @@ class Member:
             )
         arrived = np.full((num_variates, int(places[-1]) + 1 - self.record.length), np.nan)
         arrived[:, places - self.record.length] = steps
+        self.clock = clock
         return arrived
 
-    def _places(self, times: Any, num_steps: int) -> Any:
+    def _places(self, times: Any, num_steps: int) -> tuple[Steps, Clock]:
         assert self.clock is not None
-        places = self.clock.steps(times)
+        places, clock = self.clock.follow(times, self.record.length - 1)
         if len(places) != num_steps:
             raise InputError(f"times must be one for each of {num_steps} steps of values, got {len(places)}")
-        return places
+        return places, clock
 
     def _report_late(self, times: Any, taken: Shaped[np.ndarray, " steps"], late: str) -> None:
         assert self.clock is not None
@@ -124,6 +129,8 @@ class Member:
                 f"{len(taken)} are late or given before, the first {first}; nothing was appended "
                 '(late="drop" leaves such points out)'
             )
+        if self._is_late and not taken.any():  # one of a run of calls, of which the first was reported
+            return
         logger.warning(
             "%d of %d points are late or given before and are left out, the first: %s",
             number,
@@ -155,8 +162,10 @@ def _usable(values: Values) -> Values:
     return np.where(np.abs(values) < np.finfo(np.float32).max / 2, values, np.nan)
 
 
-def _on_grid(clock: Clock, values: Values, times: Any) -> Float[np.ndarray, "variates all_steps"]:
-    places = clock.steps(times)
+def _on_grid(
+    clock: Clock, values: Values, times: Any
+) -> tuple[Float[np.ndarray, "variates all_steps"], Clock]:
+    places, clock = clock.follow(times)
     if len(places) != values.shape[1]:
         raise InputError(
             f"times must be one for each of {values.shape[1]} steps of history, got {len(places)}"
@@ -165,6 +174,13 @@ def _on_grid(clock: Clock, values: Values, times: Any) -> Float[np.ndarray, "var
         raise InputError(
             f"times of a history must be {clock.interval} apart, as most of them are, or a multiple of that"
         )
+    left_out = int(places[-1]) + 1 - len(places)
+    if left_out > _MOST_LEFT_OUT:
+        longest = int(np.diff(places).argmax())
+        raise InputError(
+            f"times of a history must leave out at most {_MOST_LEFT_OUT:,} steps of {clock.interval}, got "
+            f"{left_out:,}, most of them before step {longest + 1}: correct the stamps, or begin there"
+        )
     on_grid = np.full((len(values), int(places[-1]) + 1), np.nan)
     on_grid[:, places] = values
-    return on_grid
+    return on_grid, clock
