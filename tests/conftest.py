@@ -1,6 +1,7 @@
 """What every test can use: tiny real models, and the folder of reference data where it is present."""
 
 import os
+from importlib import import_module
 from pathlib import Path
 
 import jaxtyping
@@ -13,7 +14,8 @@ from toto.model2.toto2 import Toto2Model
 
 torch.set_num_threads(1)  # the models are tiny: a second thread only waits, for long on a busy machine
 
-SHARED = Path(os.environ.get("TOTO_SHARED", Path(__file__).parents[2] / "shared"))
+ROOT = Path(__file__).parents[1]
+SHARED = Path(os.environ.get("TOTO_SHARED", ROOT.parent / "shared"))
 
 TINY = TotoConfig(
     patch_size=8,
@@ -79,6 +81,13 @@ def tiny(make_tiny) -> Toto:
 
 
 @pytest.fixture
+def checkpoint(tiny, tmp_path) -> str:
+    """The folder of a tiny random model."""
+    tiny.float().save_pretrained(tmp_path / "tiny")
+    return str(tmp_path / "tiny")
+
+
+@pytest.fixture
 def make_tiny2():
     """A function that makes a tiny random model of the second generation in float64, always the same one."""
 
@@ -97,3 +106,11 @@ def make_tiny2():
 def tiny2(make_tiny2) -> Toto2Model:
     """A tiny random model of the second generation in float64."""
     return make_tiny2()
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """A function that imports a script or a benchmark by its name."""
+    for folder in ("scripts", "benchmarks"):
+        monkeypatch.syspath_prepend(str(ROOT / folder))
+    return import_module

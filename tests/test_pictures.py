@@ -10,20 +10,10 @@ import torch
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def script(monkeypatch):
-    """A function that imports a script by its name."""
+@pytest.fixture(autouse=True)
+def pictures_can_be_drawn():
     pytest.importorskip("matplotlib").use("Agg")
     pytest.importorskip("pandas")
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    return import_module
-
-
-@pytest.fixture
-def checkpoint(tiny, tmp_path):
-    """The folder of a tiny random model."""
-    tiny.float().save_pretrained(tmp_path / "tiny")
-    return str(tmp_path / "tiny")
 
 
 def test_the_pictures_of_the_model_are_those_of_the_page(script, checkpoint, tmp_path, monkeypatch):

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,21 +9,6 @@ import pytest
 from toto import TotoPipeline
 
 ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """A function that imports a script by its name."""
-    for folder in ("scripts", "benchmarks"):
-        monkeypatch.syspath_prepend(str(ROOT / folder))
-    return import_module
-
-
-@pytest.fixture
-def checkpoint(tiny, tmp_path):
-    """The folder of a tiny random model."""
-    tiny.float().save_pretrained(tmp_path / "tiny")
-    return str(tmp_path / "tiny")
 
 
 def test_one_process_measures_its_first_and_its_later_forecasts(script, checkpoint, monkeypatch, capsys):

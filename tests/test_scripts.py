@@ -13,21 +13,6 @@ from toto import MaskedTimeseries, TotoForecaster
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def script(monkeypatch):
-    """A function that imports a script by its name."""
-    for folder in ("scripts", "benchmarks"):
-        monkeypatch.syspath_prepend(str(ROOT / folder))
-    return import_module
-
-
-@pytest.fixture
-def checkpoint(tiny, tmp_path):
-    """The folder of a tiny random model."""
-    tiny.float().save_pretrained(tmp_path / "tiny")
-    return str(tmp_path / "tiny")
-
-
 def test_a_machine_that_counts_no_network_traffic_is_recorded_with_zeros(script, monkeypatch):
     psutil = pytest.importorskip("psutil")
     monkeypatch.setattr(psutil, "net_io_counters", lambda: None)

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,13 +18,6 @@ PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 
 def python_blocks(path: Path) -> list[str]:
     return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """A function that imports a script by its name."""
-    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    return import_module
 
 
 def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():

@@ -1,17 +1,6 @@
 """The benchmarks of the second generation run, and say what they promise."""
 
-from importlib import import_module
-from pathlib import Path
-
 import pytest
-
-
-@pytest.fixture
-def script(monkeypatch):
-    """A function that imports a benchmark or a script by its name."""
-    for folder in ("scripts", "benchmarks"):
-        monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / folder))
-    return import_module
 
 
 def test_errors_against_the_published_package_are_rounding_in_one_pass(script, shared_data, capsys):

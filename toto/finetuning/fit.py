@@ -22,7 +22,7 @@ from toto.finetuning.trained_model import Candidate, recorded
 from toto.finetuning.trainer import Supervision, Trained, train
 from toto.finetuning.validation import is_better
 from toto.inference.fit_record import FitRecord
-from toto.inference.pipeline import DEFAULT_CONTEXT
+from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
 from toto.inference.progress import Progress
 from toto.kernels import accumulation_dtype
 from toto.model.toto import Toto

@@ -1,6 +1,5 @@
 """From data of any kind to forecasts, in three lines."""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
@@ -12,16 +11,24 @@ from torch import Tensor
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.errors import InputError
-from toto.inference.arguments import count, flag, seed_number
+from toto.inference.arguments import count, flag
 from toto.inference.compilation import RuntimeSettings
 from toto.inference.fit_record import FitRecord
-from toto.inference.forecast_distribution import quantile_levels
 from toto.inference.models import Model, draws_paths, forecaster_of
+from toto.inference.pipeline_arguments import (
+    DECILES,
+    DEFAULT_CONTEXT,
+    forecast_layout,
+    forecast_settings,
+    history_layout,
+    method_layout,
+    names_of,
+)
 from toto.inference.pipeline_distribution import PipelineDistribution
 from toto.inference.pipeline_forecast import PipelineForecast
 from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.inference.pipeline_predict import predict_paths, predict_quantiles
-from toto.inference.pipeline_run import Settings, forecast_inputs
+from toto.inference.pipeline_run import forecast_inputs
 from toto.inference.progress import Progress
 from toto.model.toto import DEFAULT_MODEL
 
@@ -30,9 +37,6 @@ if TYPE_CHECKING:  # rooms above this one, which its methods open when they are 
     from toto.anomaly.series_scores import SeriesScores
     from toto.finetuning.result import FitResult
     from toto.streaming.series_stream import SeriesStream
-
-DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-DEFAULT_CONTEXT = 4096
 
 
 class TotoPipeline:
@@ -160,7 +164,7 @@ class TotoPipeline:
         Raises:
             InputError: data or an argument that breaks a rule; the message names it and the place.
         """
-        settings = _settings(
+        settings = forecast_settings(
             horizon,
             context=self._context(context),
             num_samples=num_samples,
@@ -171,7 +175,7 @@ class TotoPipeline:
             tails=tails,
             decode_block_size=decode_block_size,
         )
-        layout = _layout(
+        layout = forecast_layout(
             columns=columns,
             id_column=id_column,
             time_column=time_column,
@@ -212,7 +216,7 @@ class TotoPipeline:
         """
         steps, paths = count("horizon", horizon), count("num_paths", num_paths)
         exact = steps <= self.model.config.patch_size  # paths diverge after the first patch
-        settings = _settings(
+        settings = forecast_settings(
             steps,
             context=self._context(context),
             num_samples=1 if exact else paths,
@@ -221,7 +225,7 @@ class TotoPipeline:
             missing=missing,
             tails="exponential",
         )
-        inputs = self._read(data, _layout_of("predict_distribution", layout), future, steps)
+        inputs = self._read(data, method_layout(self.predict_distribution, layout), future, steps)
         return PipelineDistribution.of(forecast_inputs(self.forecaster, inputs, settings))
 
     def score(
@@ -251,7 +255,7 @@ class TotoPipeline:
         """
         from toto.anomaly.series_scores import score_series
 
-        inputs = read_inputs(data, _of_history("score", layout), None, 0)
+        inputs = read_inputs(data, history_layout(self.score, layout), None, 0)
         FitRecord.note_unread(self.model.config, "score")
         options = {"max_steps_ahead": max_steps_ahead, "context_length": context, "coverage": coverage}
         return score_series(self.model, inputs.series, inputs.kind, **options)
@@ -295,7 +299,7 @@ class TotoPipeline:
         """
         from toto.anomaly.series_detection import detect_in_series
 
-        inputs = read_inputs(data, _of_history("detect", layout), None, 0)
+        inputs = read_inputs(data, history_layout(self.detect, layout), None, 0)
         FitRecord.note_unread(self.model.config, "detect")
         return detect_in_series(
             self.model,
@@ -339,7 +343,7 @@ class TotoPipeline:
         from toto.streaming.series_stream import SeriesStream
 
         self._check_draws_paths("stream", "append to your data and call forecast and score")
-        columns = _of_history("stream", layout)
+        columns = history_layout(self.stream, layout)
         FitRecord.note_unread(self.model.config, "stream")
         return SeriesStream.begin(
             self.forecaster,
@@ -442,12 +446,12 @@ class TotoPipeline:
         model, result = fit(
             self.model,
             data,
-            _of_history("fit", layout),
+            history_layout(self.fit, layout),
             Covariates(
-                _names("known", known),
-                _names("past", past),
-                _names("static", static),
-                _names("calendar", calendar),
+                names_of("known", known),
+                names_of("past", past),
+                names_of("static", static),
+                names_of("calendar", calendar),
                 holidays,
             ),
             settings,
@@ -486,7 +490,7 @@ class TotoPipeline:
     def _forecast(
         self, inputs: Inputs, horizon: SupportsIndex, progress: Progress | None = None, **options: Any
     ) -> PipelineForecast:
-        return forecast_inputs(self.forecaster, inputs, _settings(horizon, **options), progress)
+        return forecast_inputs(self.forecaster, inputs, forecast_settings(horizon, **options), progress)
 
     def predict(
         self,
@@ -542,122 +546,3 @@ class TotoPipeline:
         """
         FitRecord.note_unread(self.model.config, "predict_quantiles")
         return predict_quantiles(self.forecaster, context, prediction_length, quantile_levels, seed)
-
-
-def _settings(
-    horizon: SupportsIndex,
-    *,
-    context: SupportsIndex = DEFAULT_CONTEXT,
-    num_samples: SupportsIndex = 32,
-    quantile_levels: Sequence[float] = DECILES,
-    seed: SupportsIndex | None = None,
-    keep_samples: bool = True,
-    missing: str = "auto",
-    tails: str = "error",
-    decode_block_size: SupportsIndex | None = None,
-) -> Settings:
-    """The arguments of `forecast`, checked."""
-    return Settings(
-        count("horizon", horizon),
-        count("context", context),
-        count("num_samples", num_samples),
-        _levels(quantile_levels),
-        _seed(seed),
-        flag("keep_samples", keep_samples),
-        missing,
-        tails,
-        None if decode_block_size is None else count("decode_block_size", decode_block_size),
-    )
-
-
-def _layout(
-    *,
-    columns: Any = None,
-    id_column: str | None = None,
-    time_column: str | None = None,
-    group: str | None = None,
-    multivariate: bool = False,
-    past_covariates: Any = (),
-    aggregate: str | None = None,
-    day_first: Any = None,
-) -> Layout:
-    """The arguments of `forecast` that say what columns are.
-
-    Raises:
-        InputError: one of them breaks a rule.
-    """
-    targets = None if columns is None else list(_names("columns", columns))
-    if targets == []:
-        raise InputError("columns must name at least one column, got none: leave it out for the usual ones")
-    return Layout(
-        time_column,
-        targets,
-        id_column,
-        group,
-        flag("multivariate", multivariate),
-        _names("past_covariates", past_covariates),
-        aggregate,
-        None if day_first is None else flag("day_first", day_first),
-    )
-
-
-def _layout_of(method: str, options: Mapping[str, Any]) -> Layout:
-    """`_layout` of what a method has no argument of its own for.
-
-    Raises:
-        TypeError: an argument that neither has.
-    """
-    layout = inspect.signature(_layout).parameters
-    unknown = [name for name in options if name not in layout]
-    if unknown:
-        own = inspect.signature(getattr(TotoPipeline, method)).parameters
-        known = [name for name in own if name not in ("self", "layout")]
-        raise TypeError(
-            f"{method}() got an unexpected keyword argument {unknown[0]!r}; it takes "
-            f"{', '.join([*known, *layout])}"
-        )
-    return _layout(**options)
-
-
-def _of_history(method: str, options: Mapping[str, Any]) -> Layout:
-    """`_layout_of` series that are judged, not forecast.
-
-    Raises:
-        InputError: covariates, which are for forecasts alone.
-        TypeError: an argument that the method does not have.
-    """
-    if "past_covariates" in options and _names("past_covariates", options["past_covariates"]):
-        raise InputError(
-            "past_covariates are for forecasts: let the columns see each other with multivariate=True"
-        )
-    return _layout_of(method, options)
-
-
-def _levels(levels: Any) -> tuple[float, ...]:
-    """Quantile levels in ascending order, each once."""
-    try:
-        return tuple(sorted(set(quantile_levels(levels).reshape(-1).tolist())))
-    except InputError:
-        raise InputError(f"quantile_levels must be levels from 0 to 1, got {levels!r}") from None
-
-
-def _seed(seed: Any) -> int:
-    """The given seed, or one from the global random state, for all batches of a call."""
-    return int(torch.randint(2**63 - 1, ())) if seed is None else seed_number(seed)
-
-
-def _names(argument: str, names: Any) -> tuple[str, ...]:
-    """The name, or the names of any kind of list (a numpy array, an index of pandas).
-
-    Raises:
-        InputError: anything else.
-    """
-    if isinstance(names, str):
-        return (names,)
-    try:
-        listed = tuple(names)
-    except TypeError:
-        listed = (None,)
-    if not all(isinstance(name, str) for name in listed):
-        raise InputError(f"{argument} must be a name or a list of names, got {names!r:.60}")
-    return tuple(str(name) for name in listed)

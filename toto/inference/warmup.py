@@ -12,7 +12,8 @@ from toto.data.layout import Layout
 from toto.errors import InputError
 from toto.inference.arguments import count
 from toto.inference.compilation import num_compilations
-from toto.inference.pipeline import DECILES, DEFAULT_CONTEXT, TotoPipeline
+from toto.inference.pipeline import TotoPipeline
+from toto.inference.pipeline_arguments import DECILES, DEFAULT_CONTEXT
 from toto.inference.pipeline_forecast import PipelineForecast
 from toto.inference.pipeline_inputs import read_inputs
 from toto.inference.pipeline_run import forecast_inputs
