@@ -4,7 +4,9 @@
 
 Forecasts start at every midnight of the test part: the last 728 days of EPF, the last fifth of bike sharing.
 MAE is that of the median, MASE its ratio to the error of seasonal naive (24 hours) before the test part.
-Rows are appended to OUT/finetuning.csv as they are done, and those that are there are not run again.
+`--model random2` is a model of the second generation with 1.3 million random weights: what `fit` brings about
+from nothing. Rows are appended to OUT/finetuning.csv as they are done, and those that are there are not run
+again.
 """
 
 import argparse
@@ -17,8 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from second_generation import PUBLISHED
 
 from toto import TotoPipeline
+from toto.model2.config import Toto2Config
+from toto.model2.toto2 import Toto2Model
 
 DAY = 24
 COLUMNS = ("task", "horizon", "variant", "mode", "seed", "mae", "mase", "steps", "minutes", "megabytes")
@@ -104,6 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--model", default="toto-nano", help="of either generation; random2: see above")
     parser.add_argument("--tasks", default="NP,FR,bike,bike-week")
     parser.add_argument("--variants", default="")
     parser.add_argument("--seed", type=int, default=0)
@@ -130,7 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measured(task: Task, variant: str, mode: str, chosen: dict, options: argparse.Namespace) -> list:
     """A row of the table."""
-    pipe, began, steps, megabytes = TotoPipeline.from_pretrained(), time.perf_counter(), 0, 0.0
+    pipe = TotoPipeline.from_pretrained(random2(options.out) if options.model == "random2" else options.model)
+    began, steps, megabytes = time.perf_counter(), 0, 0.0
     context = 4096
     if chosen:
         out = options.out / f"{task.name} {variant} {mode} {options.seed}".replace(" ", "-")
@@ -162,6 +170,16 @@ def measured(task: Task, variant: str, mode: str, chosen: dict, options: argpars
         f"{minutes:.1f}",
         f"{megabytes:.2f}",
     ]
+
+
+def random2(out: Path) -> Path:
+    """The folder of a small model of the second generation with random weights."""
+    folder = out / "random2"
+    if not folder.is_dir():
+        torch.manual_seed(0)
+        sizes = PUBLISHED | {"patch_size": 24, "d_model": 128, "num_layers": 4}
+        Toto2Model(Toto2Config.from_dict(sizes)).save_pretrained(folder)
+    return folder
 
 
 if __name__ == "__main__":

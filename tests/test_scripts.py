@@ -170,6 +170,22 @@ def test_the_ragged_benchmark_finds_series_apart_and_counts_what_frames_cost(scr
     assert all(float(number.replace(",", "")) > 0 for number in numbers)
 
 
+def test_totals_of_paths_are_compared_with_what_happened(script, checkpoint, monkeypatch, tmp_path, capsys):
+    pd = pytest.importorskip("pandas")
+    totals = script("path_totals")
+    for size, number in (("CONTEXT", 24), ("WINDOWS", 2), ("FILES", {"some.csv": 1})):
+        monkeypatch.setattr(totals, size, number)
+    pd.DataFrame({"time": range(60), "y": torch.randn(60), "z": torch.randn(60)}).to_csv(
+        tmp_path / "some.csv", index=False
+    )
+    options = ["--horizons", "8", "--samples", "16", "--threads", "1", "--model", str(checkpoint)]
+    totals.main([str(tmp_path), *options])
+    rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[4:]]
+    assert [row[2].strip() for row in rows] == ["single steps", "sum", "maximum"]
+    paths = torch.arange(101.0)[:, None].repeat(1, 3)
+    assert totals.calibration(paths, torch.tensor([5.0, 50, 95]))[:3] == ("33 %", "33 %", "33 %")
+
+
 def test_snapshots_of_a_run_are_scored_by_the_patches_they_have_seen(script, tmp_path, shared_data, capsys):
     pytest.importorskip("matplotlib")
     sizes = ["--embed-dim", "32", "--num-layers", "2", "--num-heads", "2", "--mlp-hidden-dim", "48"]

@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from toto import Toto
+from toto.data.covariates import Covariates
+from toto.data.layout import Layout
+from toto.inference.fit_record import FitRecord
 
 pd = pytest.importorskip("pandas")
 testing = pytest.importorskip("typer.testing")
@@ -31,6 +34,16 @@ def model_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("tiny")
     model.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def fitted_folder(model_folder, tmp_path) -> Path:
+    """The checkpoint of a model that was trained to forecast cpu with load known, from 5000 steps."""
+    model = Toto.from_pretrained(model_folder)
+    model.model.enable_variate_labels()
+    model.config = FitRecord(Layout(columns=["cpu"]), Covariates(known=("load",)), 5, 5000).into(model.config)
+    model.save_pretrained(tmp_path / "fitted")
+    return tmp_path / "fitted"
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@ import re
 import numpy as np
 import pytest
 
+from toto.evaluation.backtest import backtest as score
+
 pd = pytest.importorskip("pandas")
 pytest.importorskip("matplotlib")
 
@@ -53,6 +55,17 @@ def test_columns_and_grouping_are_those_of_forecast(backtest, wide_file):
     result = backtest(wide_file, "--columns", "load", "--independent", "--context", 64)
     assert "wide.csv: 1 series" in result.stdout
     assert "univariate, context 64" in result.stdout
+
+
+def test_a_fine_tuned_model_reads_its_columns_and_covariates(backtest, wide_file, fitted_folder):
+    result = backtest(wide_file, "--model", fitted_folder, "--out", "scores.csv")
+    assert result.exit_code == 0, result.output
+    assert "wide.csv: 1 series" in result.stdout
+    assert "context 5000" in result.stdout
+    expected = score(str(fitted_folder), pd.read_csv(wide_file), 5, 2, num_samples=4).to_frame()
+    pd.testing.assert_frame_equal(pd.read_csv("scores.csv"), expected, check_dtype=False)
+    alone = backtest(wide_file, "--model", fitted_folder, "--independent")
+    assert alone.stderr.startswith("error: --independent: a fine-tuned model takes columns together")
 
 
 def test_a_page_works_offline(backtest, wide_file, tmp_path):

@@ -29,7 +29,7 @@ def test_events_are_printed_written_and_drawn(toto_command, spiked_file):
     assert worst["value"] > worst["expected_high"] > worst["expected_low"]
     assert not worst["in_clean_part"]
     assert str(worst["start"]) in done.stdout
-    assert "toto-nano, likelihood detector, 2/day false alarms, calibrated on the first 50 %" in done.stdout
+    assert "toto-nano, deviation detector, 2/day false alarms, calibrated on the first 50 %" in done.stdout
     assert f"{len(events)} event{'s' * (len(events) > 1)} written to events.csv" in done.stderr
     assert spiked_file.with_name("out.png").stat().st_size > 10_000
 

@@ -51,10 +51,16 @@ def test_a_model_is_trained_scored_and_forecasts_with_its_covariates_by_name(
     frame = pd.read_csv("out.csv")
     assert frame["variate"].unique().tolist() == ["load"]
     assert frame["time"].iloc[0] == "2025-01-10 12:00:00"
-    without = toto_command("forecast", data, *options)
+
+
+def test_a_fine_tuned_model_needs_its_covariates_and_its_columns_together(
+    toto_command, wide_file, fitted_folder
+):
+    options = ["--model", fitted_folder, "--horizon", 5]
+    without = toto_command("forecast", wide_file, *options)
     assert without.exit_code == 2
-    assert without.stderr.startswith("error: future must be a frame with the known covariates temperature")
-    apart = toto_command("forecast", data, *options, "--future", future, "--independent")
+    assert without.stderr.startswith("error: future must be a frame with the known covariates load in the 5")
+    apart = toto_command("forecast", wide_file, *options, "--independent")
     assert apart.stderr.startswith("error: --independent: a fine-tuned model takes columns together")
 
 

@@ -58,6 +58,19 @@ def test_the_output_says_what_ran(toto_command, wide_file, model_folder):
     assert summary.endswith(" s")
 
 
+def test_a_fine_tuned_model_sees_as_many_steps_as_in_training_unless_told_otherwise(
+    toto_command, fitted_folder
+):
+    times = pd.date_range("2024-01-01", periods=4505, freq="min")
+    frame = pd.DataFrame({"time": times, "cpu": np.sin(np.arange(4505)), "load": 1.0})
+    frame[:4500].to_csv("long.csv", index=False)
+    frame[4500:].drop(columns="cpu").to_csv("future.csv", index=False)
+    options = ["--model", fitted_folder, "--future", "future.csv", "--horizon", 5]
+    assert "context 4,500 steps, " in toto_command("forecast", "long.csv", *options).stdout
+    chosen = toto_command("forecast", "long.csv", *options, "--context", 4096)
+    assert "context 4,096 steps (the last of 4,500)" in chosen.stdout
+
+
 def test_a_short_forecast_is_printed_in_full_and_a_long_one_in_part(toto_command, wide_file):
     short = toto_command("forecast", wide_file)
     assert short.stdout.count("2024-01-01 02:0") == 10
@@ -344,7 +357,7 @@ BAD_FILES = {
     "no rows": ("time,y\n", "bad.csv: no rows; at least one row of values is needed"),
     "empty": ("", "bad.csv: the file is empty; the first line must name the columns"),
     "binary": ("\udcff\udcfe\x00", "bad.csv: not a text file in UTF-8"),
-    "long without y": ("unique_id,ds,v\na,1,1\n", "needs a target column y: name another one with columns"),
+    "long without y": ("unique_id,ds,v,w\na,1,1,1\n", "needs a target column y: name another one with"),
     "no stamp": ("time,y\nnoon,1\n", "bad.csv, line 2, column time: 'noon' is not a time stamp"),
 }
 

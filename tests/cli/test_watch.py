@@ -2,14 +2,16 @@
 
 import json
 import logging
+import signal
+import subprocess
+import sys
+from subprocess import PIPE
 
 import numpy as np
 import pytest
 
-from toto import InputError, Toto
-from toto.anomaly.calibration import Unit
+from toto import InputError, Toto, TotoPipeline
 from toto.cli.live_rows import LiveRows, Row
-from toto.cli.live_stream import in_units
 from toto.cli.runtime import runtime_of
 from toto.cli.watch import WatchSettings, run_watch
 from toto.streaming.stream import Stream
@@ -196,7 +198,7 @@ def test_what_is_rare_is_not_learnt_anew_after_a_restart(settings, tmp_path, cap
     assert alarms(strange[:60], settings(**state))
     model, learned = Toto.from_pretrained(settings().model), []
     for changes in ({}, {"detector": "deviation"}):
-        learned.append(Stream.load(tmp_path / "watch.state", model).notes["learned"])
+        learned.append(Stream.load(tmp_path / "watch.state", model).notes["judges"][0]["calibration"])
         assert "it is calibrated anew" not in caplog.text
         alarms([HEADER, *strange[60:]], settings(**state, history=None, **changes))
     assert learned[0] == learned[1]
@@ -208,11 +210,6 @@ def test_one_huge_value_does_not_blind_the_watcher(settings):
     found = alarms(lines, settings(context=256))
     assert (found[0]["time"][11:16], found[0]["columns"][0]["value"]) == ("05:03", 1e6)
     assert (found[-1]["time"][11:16], found[-1]["columns"][0]["value"]) == ("05:40", 900)
-
-
-def test_in_its_units_a_stream_holds_no_huge_values():
-    found = in_units(np.array([[12.0, 1e6, -1e308, np.inf, np.nan]]), [Unit(10.0, 0.1, 0.0)])
-    np.testing.assert_allclose(found, [[20, 1e3, -1e3, np.nan, np.nan]])
 
 
 @pytest.mark.parametrize("every", [120, 30])
@@ -273,8 +270,12 @@ def test_states_that_cannot_be_are_named_before_the_model_is_loaded(settings, tm
         with pytest.raises(InputError, match="--state must be a file in a folder that is there, got"):
             alarms([], settings(state=state, model="no such model"))
     Stream(tiny, CPU).save(tmp_path / "other.stream")
-    with pytest.raises(InputError, match="holds a stream that toto watch did not save: give another"):
+    with pytest.raises(InputError, match="holds streams that nobody watched: begin with their values"):
         alarms([], settings(state=tmp_path / "other.stream"))
+    watch = TotoPipeline(Toto.from_pretrained(settings().model)).watch(CPU[:100])
+    watch.save(tmp_path / "other.watch")
+    with pytest.raises(InputError, match="holds a stream that toto watch did not save: give another"):
+        alarms([], settings(state=tmp_path / "other.watch"))
 
 
 def test_the_state_is_saved_every_100_rows_and_when_interrupted(settings, tmp_path):
@@ -286,14 +287,15 @@ def test_the_state_is_saved_every_100_rows_and_when_interrupted(settings, tmp_pa
             yield line(step)
             yield line(300)  # late
         assert not state.exists()
-        yield "2026-01-01 06:50:00,50,0\n"  # 12 steps later, and row 100
+        yield "2026-01-01 06:50:00,50,0\n"  # 12 steps later
+        yield "2026-01-01 06:51:00,50,0\n"  # row 101: that of 100 waited for it
         assert state.exists()
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         alarms(lines(), settings(state=state))
     watched = Stream.load(state, Toto.from_pretrained(settings().model))
-    assert watched.num_steps == 411
+    assert watched.num_steps == 412
 
 
 def test_the_cool_down_counts_steps_not_rows(settings):
@@ -301,3 +303,38 @@ def test_the_cool_down_counts_steps_not_rows(settings):
     lines = [HEADER, line(300), line(301, 900), line(310), line(311, 900)]
     found = alarms(lines, settings(cool_down=5, detector="deviation"))
     assert [alarm["time"][11:16] for alarm in found] == ["05:01", "05:11"]
+
+
+def test_a_row_from_the_future_is_left_out_and_those_behind_it_are_not_late(settings, caplog):
+    rows = [line(s, {310: 900}.get(s)) for s in range(300, 320)]
+    found = alarms([HEADER, *rows[:5], line(390), *rows[5:]], settings(detector="deviation"))
+    assert [alarm["time"][11:16] for alarm in found] == ["05:10"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the row of 2026-01-01 06:30:00 is left out: its time is ahead, the row after it is of "
+        "2026-01-01 05:05:00"
+    ]
+
+
+def test_rows_behind_a_gap_are_taken_when_the_next_one_comes(settings, tmp_path, caplog):
+    state = tmp_path / "watch.state"
+    lines = [HEADER, line(300), line(310), line(310), line(299), line(311), line(330)]
+    assert alarms(lines, settings(state=state)) == []
+    assert [record.getMessage()[:25] for record in caplog.records] == ["1 of 1 points are late or"]
+    watched = Stream.load(state, Toto.from_pretrained(settings().model))
+    assert watched.num_steps == 312  # the last row waits for the next one
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no Ctrl-C for a single process")
+def test_ctrl_c_ends_the_command_with_code_130_and_saves_the_state(settings, tmp_path):
+    state = tmp_path / "watch.state"
+    command = [sys.executable, "-m", "toto", "watch", "--model", str(settings().model), "--state", str(state)]
+    command += ["--history", str(settings().history), "--false-alarms", "1/1000 steps"]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
+        process.stdin.write(HEADER + line(300) + line(301, 900))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["time"] == "2026-01-01 05:01:00"
+        process.send_signal(signal.SIGINT)
+        _, notes = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in notes
+    assert Stream.load(state, Toto.from_pretrained(settings().model)).num_steps == 302

@@ -188,9 +188,20 @@ def test_a_gap_longer_than_any_series_is_an_error(monkeypatch):
         series_from_wide(wide(times, y=np.arange(4)))
 
 
+def test_the_only_column_that_is_nothing_else_is_the_target_of_a_long_frame():
+    frame = pd.DataFrame({"unique_id": ["a"] * 3, "ds": hours(3), "value": [1, 2, 3], "rack": "r", "x": 1})
+    layout = Layout(group="rack", past_covariates=["x"])
+    (series,) = series_from_long(Table(frame), layout)
+    assert series.variates == ("value",)
+    with raises("no column of values beside unique_id, ds"):
+        series_from_long(Table(frame[["unique_id", "ds"]]))
+
+
 def test_a_long_frame_without_y_is_an_error_that_says_how_to_name_it():
-    frame = pd.DataFrame({"unique_id": ["a"], "ds": ["2024-01-01"], "value": [1]})
-    with raises("needs a target column y: name another one with columns .* there are unique_id, ds, value"):
+    frame = pd.DataFrame({"unique_id": ["a"], "ds": ["2024-01-01"], "cpu": [1], "load": [1]})
+    with raises(
+        "needs a target column y: name another one with columns .* there are unique_id, ds, cpu, load"
+    ):
         series_from_long(Table(frame))
 
 

@@ -33,6 +33,16 @@ def test_days_are_told_from_months_by_those_above_twelve():
     assert stamps("01/02/2024", "31/01/2024")[0] == "2024-02-01 00:00:00"
 
 
+def test_later_stamps_are_read_in_the_order_of_the_first_ones():
+    for told, expected in (("31/01/2024", "2024-02-03"), ("01/31/2024", "2024-03-02"), ("5 Jan 2024", None)):
+        first = read_stamps(Table(pd.DataFrame({"t": [told]})), "t")
+        assert first.day_first is (None if expected is None else told.startswith("31"))
+        if expected is not None:
+            assert stamps("03/02/2024", like=first) == [f"{expected} 00:00:00"]
+            other = stamps("03/02/2024", day_first=not first.day_first, like=first)
+            assert other != [f"{expected} 00:00:00"]
+
+
 def test_named_months_are_read():
     assert stamps("Jan 2024", "Feb 2024") == ["2024-01-01 00:00:00", "2024-02-01 00:00:00"]
 
@@ -41,7 +51,7 @@ def test_one_offset_is_kept_and_several_become_utc(caplog):
     assert stamps("2024-03-31T00:00+01:00", "2024-03-31T01:00+01:00")[0] == "2024-03-31 00:00:00"
     assert caplog.text == ""
     assert stamps("2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00")[1] == "2024-03-31 01:00:00"
-    assert "time stamps with different offsets from UTC are converted to UTC" in caplog.text
+    assert "time stamps with different offsets from UTC are converted to UTC: offsets do not" in caplog.text
 
 
 def test_numbers_are_stamps_and_stay_numbers():
@@ -61,6 +71,8 @@ def test_six_digits_are_months_if_they_are_of_several_years():
     assert stamps(202312, 202313, 202401) == ["202312", "202313", "202401"]
     history = read_stamps(Table(pd.DataFrame({"t": [202312, 202401]})), "t")
     assert stamps(202402, 202403, like=history)[0] == "2024-02-01 00:00:00"
+    counter = read_stamps(Table(pd.DataFrame({"t": [20240131, 20240132]})), "t")
+    assert stamps(20240201, like=counter) == ["20240201"]
 
 
 @pytest.mark.parametrize("cells", [("00:00", "00:15"), (time(0), time(1)), ("9:30 am", "10:00 AM")])

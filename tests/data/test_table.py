@@ -99,6 +99,17 @@ def test_what_is_a_frame():
     assert not any(map(is_frame, (np.zeros(3), [1, 2], 5)))
 
 
+def test_batches_and_columns_without_a_name_are_frames():
+    batch = pa.RecordBatch.from_pydict({"a": [1, 2], "b": [3, 4]})
+    assert is_frame(batch)
+    assert Table(batch).cells.to_dict(as_series=False) == {"a": [1, 2], "b": [3, 4]}
+    for column in (pl.Series([1, 2]), pa.chunked_array([[1, 2]]), pd.Series([1, 2])):
+        assert Table(column).cells.to_dict(as_series=False) == {"value": [1, 2]}
+    twice = pa.RecordBatch.from_arrays([pa.array([1])] * 2, names=["a", "a"])
+    with pytest.raises(InputError, match="columns must have different names"):
+        Table(twice).cells  # noqa: B018
+
+
 @pytest.mark.parametrize("frame", [pl.LazyFrame({"a": [1]}), [1, 2]])
 def test_what_is_no_frame_in_memory_is_an_error(frame):
     with pytest.raises(InputError, match=r"not a data frame of pandas, polars or pyarrow in memory but"):

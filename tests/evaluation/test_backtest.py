@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from toto import Toto, TotoForecaster
-from toto.data.covariates import Covariates
 from toto.data.time_grid import fit_grid
 from toto.errors import InputError
 from toto.evaluation.backtest import backtest
@@ -20,7 +19,6 @@ from toto.evaluation.forecaster import TotoUnderTest
 from toto.evaluation.record import Settings
 from toto.evaluation.season import natural_season
 from toto.evaluation.task import last_windows
-from toto.inference.fit_record import FitRecord
 from toto.inference.forecast import Forecast
 
 pd = pytest.importorskip("pandas")
@@ -53,12 +51,6 @@ def test_scores_are_those_of_the_evaluator(tiny):
     model = evaluate(last_windows("t", [data[:1]], 10, 4, 3), TotoUnderTest(tiny, settings)).scores
     assert frame["mase"][0] == pytest.approx(model["mase"], rel=1e-6)
     assert frame["crps"][0] == pytest.approx(model["crps"], rel=1e-6)
-
-
-def test_a_model_with_covariates_is_scored_without_them_and_says_so(tiny, caplog):
-    tiny.config = tiny.model.config = FitRecord(covariates=Covariates(past=("wind",))).into(tiny.config)
-    run(tiny, waves())
-    assert "trained with the covariates wind; backtest reads none of them" in caplog.text
 
 
 def test_one_window_of_one_step_is_not_said_in_the_plural(tiny):

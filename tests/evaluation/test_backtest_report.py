@@ -6,7 +6,7 @@ import pytest
 from toto.errors import InputError
 from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_plot import chosen_forecasts, error_by_step, plot_backtest
-from toto.evaluation.backtest_report import page, table_cells
+from toto.evaluation.backtest_report import notes, page, table_cells
 from toto.evaluation.backtest_scores import Scores
 
 pd = pytest.importorskip("pandas")
@@ -54,6 +54,18 @@ def test_best_median_and_worst_are_by_score(make_result):
     assert (scores[best.place], scores[worst.place]) == (scores.min(), scores.max())
     assert scores[median.place] == np.sort(scores)[4]
     assert best.title == f"best: {result.labels[best.place // 3]}, MASE {scores.min():.3g}"
+
+
+def test_series_of_one_variate_are_reported_as_univariate(make_result):
+    both = np.stack(waves(2))
+    for data, options, grouping in (
+        (waves(1)[0], {}, "univariate"),
+        (waves(2), {}, "univariate"),
+        (both, {}, "multivariate"),
+        (both, {"independent": True}, "univariate"),
+    ):
+        (settings,) = (note for note in notes(make_result(data, **options)) if "variate, context" in note)
+        assert settings.startswith(f"Toto, {grouping}, context 4096")
 
 
 def test_a_figure_of_many_series_shows_the_first_and_says_so(make_result):

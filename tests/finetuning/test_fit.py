@@ -263,7 +263,7 @@ def test_an_adapter_does_not_replace_its_base(pipe, hourly, settings, tmp_path):
 def test_a_run_without_time_for_a_validation_comes_back_untouched(pipe, hourly, settings):
     result = pipe.fit(hourly, HORIZON, time_limit=1e-9, **settings).fit_result
     assert not result.improved
-    assert result.reason == "it ended before the first validation; the untouched model is kept"
+    assert result.reason == "the time is up, before the first validation; the untouched model is kept"
 
 
 def test_an_untouched_model_keeps_the_context_of_its_own_fine_tuning(pipe, hourly, settings):

@@ -1,5 +1,6 @@
 import pytest
 
+from toto.finetuning.generations import generation_of
 from toto.finetuning.settings import FitSettings
 
 
@@ -8,7 +9,7 @@ def plan(tiny):
     """A function that makes the plan for a tiny model, which is as wide as the rates are for or less."""
 
     def make(num_rows=1, num_windows=1000, covariates=False, **settings):
-        return FitSettings(24, **settings).plan(tiny.config, num_rows, num_windows, covariates)
+        return FitSettings(24, **settings).plan(generation_of(tiny), num_rows, num_windows, covariates)
 
     return make
 
@@ -31,6 +32,14 @@ def test_more_rows_make_smaller_batches_and_more_data_more_steps(plan):
 
 def test_covariates_and_narrow_models_learn_faster(plan, make_tiny):
     assert plan(covariates=True).learning_rate > plan().learning_rate
-    wide = make_tiny(embed_dim=384, num_heads=4).config
+    wide = generation_of(make_tiny(embed_dim=384, num_heads=4))
     settings = FitSettings(24)
     assert settings.default_learning_rate(wide, False) == pytest.approx(plan().learning_rate / 2)
+
+
+def test_rates_suit_the_size_of_the_weights_of_the_second_generation(plan, make_tiny2):
+    model = generation_of(make_tiny2())
+    assert model.width < 192
+    assert FitSettings(24).default_learning_rate(model, False) == plan().learning_rate * model.width**0.5
+    adapters = FitSettings(24, mode="lora")
+    assert adapters.default_learning_rate(model, False) == plan(mode="lora").learning_rate

@@ -90,6 +90,29 @@ def test_a_frame_of_known_values_that_does_not_fit_is_an_error(pipe):
         median(pipe, frame(), 4, future=frame(20, 24))
 
 
+@pytest.mark.parametrize(
+    ("column", "value"), [("x", 99.0), ("x", np.nan), ("x", "none of it"), ("sky", "snow"), ("sky", None)]
+)
+def test_what_the_future_holds_beyond_the_horizon_and_before_its_end_is_not_read(pipe, column, value):
+    expected = median(pipe, frame(), future=frame(20, 23))
+    longer = frame(10, 30).astype({column: object})
+    longer.loc[longer.index.isin([0, 9, 13, 19]), column] = value  # 0 and 9 lie in the history
+    longer.loc[len(longer)] = longer.loc[18]  # a step beyond the horizon twice
+    np.testing.assert_array_equal(median(pipe, frame(), future=longer), expected)
+    longer.loc[12, column] = value
+    if value == 99.0:
+        assert np.abs(median(pipe, frame(), future=longer) - expected).max() > 1e-9
+    else:
+        with raises(r"no value for 2024-01-01T22|is not among the words|is not a number"):
+            median(pipe, frame(), future=longer)
+
+
+def test_columns_of_the_future_that_are_no_covariates_are_not_read(pipe):
+    expected = median(pipe, frame(), future=frame(20, 23))
+    beside = frame(20, 23, y="unknown yet", note="text", wind=np.nan)
+    np.testing.assert_array_equal(median(pipe, frame(), future=beside), expected)
+
+
 def test_a_history_that_does_not_fit_is_an_error(pipe):
     with raises("known: data frame has no column 'sky'; there are ds, y, x"):
         median(pipe, frame()[["ds", "y", "x"]], future=frame(20, 23))
@@ -97,8 +120,20 @@ def test_a_history_that_does_not_fit_is_an_error(pipe):
         median(pipe, frame(), columns=["x"], future=frame(20, 23))
     with raises("data must be a data frame: the model has covariates by name .x, sky., got ndarray"):
         median(pipe, np.zeros(30))
+    with raises("data must be a data frame with time stamps, which calendar and holidays need, got ndarray"):
+        replace(RECORD, covariates=Covariates(calendar=("hour",))).read(np.zeros(30), Layout(), None, 1)
     with raises("past_covariates are those that the model was trained with: leave them out, got sky"):
         median(pipe, frame(), past_covariates=["sky"], future=frame(20, 23))
+
+
+def test_a_model_that_was_better_without_covariates_does_not_look_at_them(tiny):
+    record = replace(RECORD, layout=Layout(), uses_covariates=False)
+    tiny.config = tiny.model.config = record.into(tiny.config)
+    pipe = TotoPipeline(tiny)
+    expected = median(pipe, frame()[["ds", "y"]], 8)
+    for data, future in ((frame(), frame(20, 21)), (frame(sky="snow", x=np.nan), None), (frame(), "none")):
+        np.testing.assert_array_equal(median(pipe, data, 8, future=future), expected)
+    np.testing.assert_array_equal(median(pipe, frame()["y"].to_numpy()[None], 8), expected)
 
 
 def test_a_frame_of_known_values_without_known_covariates_is_an_error(tiny):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from toto import ForecastMonitor, InputError, MonitorThresholds, TotoPipeline
+from toto.inference import pipeline_sampled
 from toto.inference.monitor_actuals import naive_errors
 
 pd = pytest.importorskip("pandas")
@@ -321,6 +322,40 @@ def test_dates_are_read_as_they_are_meant(pipe):
     assert monitor.record_actuals(texts, day_first=False) == 0
     with pytest.raises(InputError, match="day_first must be True or False, got 'yes'"):
         unwrap(ForecastMonitor.record_actuals)(monitor, texts, day_first="yes")
+
+
+def test_single_stamps_are_read_as_those_of_the_history_were(pipe):
+    days = pd.date_range("2024-01-20", periods=20, freq="D")
+    months = pd.date_range("2023-06-01", periods=20, freq="MS")
+    for stamps in (days.strftime("%d/%m/%Y"), days.strftime("%m/%d/%Y"), months.strftime("%Y%m").astype(int)):
+        frame = pd.DataFrame({"when": stamps, "y": waves(20)})
+        monitor = ForecastMonitor()
+        monitor.record(forecast(pipe, frame[:14], time_column="when"), 0.1)
+        assert [monitor.record_actuals(frame[i : i + 1]) for i in (14, 15)] == [1, 1]
+        assert monitor.report().totals.num_unmatched == 0
+
+
+def test_rows_of_one_step_become_one_as_in_the_data(pipe):
+    past, new = split_frame(long_frame(40))
+    monitor = ForecastMonitor()
+    monitor.record(forecast(pipe, past, aggregate="mean"), 0.1)
+    twice = pd.concat([new, new.assign(y=new["y"] + 2)], ignore_index=True)
+    assert monitor.record_actuals(twice) == 2 * HORIZON
+
+
+def test_a_forecast_too_large_to_keep_its_distributions_is_recorded(pipe, monkeypatch):
+    monkeypatch.setattr(pipeline_sampled, "_BYTES_KEPT", 0)
+    monitor, data = ForecastMonitor(interval=0.9, max_waiting=1), waves(2, 30)
+    found = monitor.forecast(pipe, data, HORIZON, num_samples=2, seed=0, quantile_levels=[0.2, 0.8])
+    assert found.levels == (0.2, 0.8)
+    assert found.rows.distribution is None
+    assert monitor.report().spread.mean > 0
+    assert monitor.record_actuals(waves(2, HORIZON), 0) == 2 * HORIZON  # the newest forecast always waits
+    with pytest.raises(
+        InputError, match=r"the quantile 0.05 was not asked for, .*, or call monitor.forecast"
+    ):
+        monitor.record(forecast(pipe, data), 0.1)
+    assert monitor.report().totals.num_forecasts == 1
 
 
 def test_values_are_unmatched_when_all_forecasts_have_theirs(pipe):

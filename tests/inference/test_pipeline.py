@@ -208,6 +208,47 @@ def test_past_covariates_help_and_are_not_forecast(pipe):
     )
 
 
+def test_covariates_of_arrays_give_the_forecast_of_the_frame_of_the_same_numbers(pipe):
+    horizon = 7  # within a patch, where nothing is drawn
+    history, future = with_covariate(horizon=horizon)
+    history = history.assign(z=waves(48, seed=3), w=waves(48, seed=4)).astype({"y": float, "x": float})
+    history.loc[5, ["z", "x"]] = np.nan
+    known = np.concatenate([history["x"], future["x"]])
+    options = {"num_samples": 4, "seed": 0, "multivariate": True}
+    expected = pipe.forecast(
+        history, horizon, columns=["y", "w"], past_covariates=["z"], future=future, **options
+    )
+    targets, past = history[["y", "w"]].to_numpy().T, history["z"].to_numpy()
+    one = pipe.forecast(targets, horizon, past_covariates=past, future=torch.tensor(known), **options)
+    np.testing.assert_array_equal(one.mean, expected.mean)
+    np.testing.assert_array_equal(one.quantile(0.9), expected.quantile(0.9))
+    batch, short = np.stack([targets, 2 * targets]), targets[:, 9:]
+    many = pipe.forecast(
+        batch, horizon, past_covariates=np.stack([past[None]] * 2), future=[known, None], **options
+    )
+    np.testing.assert_array_equal(many.mean[0], expected.mean)
+    ragged = pipe.forecast(
+        [short, targets], horizon, past_covariates=(past[9:], past), future=[known[9:], known], **options
+    )
+    np.testing.assert_array_equal(ragged.mean[2:], expected.mean)
+    exact = pipe.predict_distribution(
+        targets, horizon, past_covariates=past, future=known, seed=0, multivariate=True
+    )
+    torch.testing.assert_close(exact.mean, expected.mean, **CLOSE)
+
+
+def test_an_array_is_no_covariate_of_a_frame_nor_a_name_one_of_an_array(pipe):
+    history, future = with_covariate()
+    with raises("past_covariates must be a name or a list of names, got array"):
+        pipe.forecast(history, 10, past_covariates=waves(48))
+    with raises("future: not a data frame of pandas, polars or pyarrow in memory but ndarray"):
+        pipe.forecast(history, 10, future=waves(48))
+    with raises("names of columns, .* need a data frame, got ndarray: covariates of arrays are arrays too"):
+        pipe.forecast(waves(48), 10, past_covariates=["x"])
+    with raises("future: values must be .* got a data frame, which has time along its rows"):
+        pipe.forecast(waves(48), 10, future=future)
+
+
 def test_gaps_are_interpolated_for_models_that_read_them_as_0(make_tiny):
     data = waves(40) + 1000
     data[33:36] = np.nan
@@ -260,6 +301,13 @@ def test_progress_counts_the_paths_of_all_series(pipe):
 def test_series_without_a_value_are_named(pipe, caplog):
     pipe.forecast(pd.DataFrame({"ds": [1, 2, 3], "a": [1, 2, 3], "b": [None] * 3}), 2, num_samples=2)
     assert "b: no value in the context; what has none is forecast as if it were 0" in caplog.text
+
+
+def test_series_in_units_that_the_model_reads_as_flat_are_named(pipe, caplog):
+    frame = pd.DataFrame({"ds": range(30), "wide": waves(30), "narrow": waves(30) / 100, "level": 3.0})
+    pipe.forecast(frame, 2, num_samples=2)
+    assert caplog.text.count("varies by less than 0.1") == 1
+    assert "narrow: varies by less than 0.1, its standard deviation in the context" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -360,7 +408,7 @@ def test_devices_that_are_not_there_are_errors(tmp_path):
         ({"seed": -1}, r"seed must be a whole number from 0 to 2\^63 - 1, got -1"),
         ({"quantile_levels": [0.5, 2.0]}, r"quantile_levels must be levels from 0 to 1, got \[0.5, 2.0\]"),
         ({"missing": "drop"}, "missing must be one of auto, model, interpolate, got 'drop'"),
-        ({"columns": "y"}, "future and the names of columns need a data frame, got ndarray"),
+        ({"columns": "y"}, "names of columns, group, aggregate and day_first need a data frame, got nd"),
         ({"data": waves(2, 2, 2, 9)}, "values must be .time., .variates, time."),
         ({"data": [waves(9), waves(2, 2, 9)]}, r"data, series 1: must be \[time\] or \[variates, time\]"),
         ({"data": [waves(9), np.array(["a"])]}, "data, series 1: values must be an array of numbers"),

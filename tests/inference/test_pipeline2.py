@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import InputError, Toto2Forecaster, TotoForecaster, TotoPipeline, estimate_memory
+from toto import ConfigError, InputError, Toto2Forecaster, TotoForecaster, TotoPipeline, estimate_memory
 from toto.inference.models import draws_paths, forecaster_of, load_model
 from toto.model.checkpoint import generation
 
@@ -49,8 +49,9 @@ def test_the_configuration_of_a_checkpoint_tells_its_generation(tiny, tiny2, tmp
     assert (generation(tmp_path / "one"), generation(tmp_path / "two")) == (1, 2)
     assert (draws_paths(first.model), draws_paths(second.forecaster)) == (True, False)
     assert forecaster_of(second.forecaster) is second.forecaster
-    with raises("patch_size cannot be given for a model of the second generation"):
-        load_model(tmp_path / "two", patch_size=4)
+    assert not load_model(tmp_path / "two", use_xpos=False).config.use_xpos
+    with pytest.raises(ConfigError, match="the configuration has no surprise; its fields are patch_size, d_"):
+        load_model(tmp_path / "two", surprise=4)
     data = waves(2, 50)
     assert torch.equal(second.forecast(data, 9).median, TotoPipeline(tiny2).forecast(data, 9).median)
 
@@ -150,13 +151,7 @@ def test_paths_are_an_error_and_quantiles_are_tensors(pipe, tiny):
         pipe.predict_quantiles(data, HORIZON, [0.025])
 
 
-def test_what_is_not_built_for_quantiles_is_an_error(pipe, tmp_path):
-    with raises("stream is not built for models that predict quantiles: append to your data and call"):
-        pipe.stream(waves(40))
-    with raises("load_stream is not built for models that predict quantiles"):
-        pipe.load_stream(tmp_path)
-    with raises("fit is not built for models that predict quantiles: fine-tune a Toto of the first"):
-        pipe.fit(waves(40), HORIZON)
+def test_what_is_for_the_first_generation_alone_names_what_takes_the_second(pipe):
     with raises(
         "model must be a Toto or its backbone, got Toto2Model: .* a Toto2Model is for Toto2Forecaster"
     ):
@@ -204,6 +199,19 @@ def test_past_covariates_help_and_are_not_forecast(pipe):
     torch.testing.assert_close(found.quantile(LEVELS)[:, 0], both.quantile(LEVELS)[:, 0])
     alone = pipe.forecast(frame, HORIZON, columns="price")
     assert not torch.allclose(found.median, alone.median, rtol=1e-3)
+
+
+def test_covariates_of_arrays_give_the_forecast_of_the_frame_of_the_same_numbers(pipe):
+    frame = covariates(60).assign(wind=waves(60, seed=5))
+    future = covariates(60 + HORIZON).iloc[60:][["time", "load"]]
+    named = pipe.forecast(frame, HORIZON, columns="price", past_covariates="wind", future=future)
+    found = pipe.forecast(
+        frame["price"].to_numpy(),
+        HORIZON,
+        past_covariates=frame["wind"].to_numpy(),
+        future=[*frame["load"], *future["load"]],
+    )
+    np.testing.assert_array_equal(found.quantile(LEVELS), named.quantile(LEVELS)[:, 0])
 
 
 def test_progress_counts_patches_of_the_horizon(pipe):

@@ -5,7 +5,7 @@ import torch
 
 from toto import CheckpointError, Toto
 from toto.model.adapter import Adapter, holds_adapter, read_adapter
-from toto.model.attention import published_order
+from toto.model.published_order import in_published_order
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def adapter(tiny, base):
     down = {f"{prefix}.{name}": rows(2, size[1]) for name, size in sizes.items()}
     up = {f"{prefix}.{name}": rows(size[0], 2) for name, size in sizes.items()}
     labels = {f"model.{kind}_variate_label": rows(32) for kind in ("target", "exogenous")}
-    return Adapter.in_published_order(str(base), 0.5, down, up, labels, tiny.config.num_heads), down, up
+    return Adapter.in_published_order(tiny, str(base), 0.5, down, up, labels), down, up
 
 
 def test_an_adapter_adds_to_the_weights_in_memory(tiny, adapter, tmp_path):
@@ -67,8 +67,11 @@ def test_weights_in_a_folder_stand_over_an_adapter_that_lay_there_before(tiny, a
 
 def test_the_order_of_rows_is_that_of_published_weights(tiny):
     attention = tiny.model.transformer.layers[0].attention
-    published = attention.state_dict()["wQKV.weight"]
-    assert torch.equal(published_order(attention.wQKV.weight, attention.num_heads), published)
+    for name in ("wQKV", "wO"):
+        rows, published = getattr(attention, name).weight, attention.state_dict()[f"{name}.weight"]
+        assert torch.equal(
+            in_published_order(tiny, f"model.transformer.layers.0.attention.{name}", rows), published
+        )
 
 
 def test_a_damaged_adapter_or_one_without_its_base_is_an_error(tiny, adapter, base, tmp_path):

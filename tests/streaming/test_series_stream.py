@@ -150,7 +150,7 @@ def test_data_that_breaks_a_rule_is_named(pipe, tmp_path):
     with pytest.raises(InputError, match="data must hold steps of 2 series, as the history, got 1"):
         arrays.append(walk(3))
     StreamGroup(pipe.model).save(tmp_path / "nameless.stream")
-    with pytest.raises(InputError, match="holds streams without names: load it with"):
+    with pytest.raises(InputError, match="holds streams without names or a watch: load it with"):
         pipe.load_stream(tmp_path / "nameless.stream")
 
 
@@ -167,3 +167,20 @@ def test_histories_that_break_a_rule_are_named(pipe, tmp_path):
     frame["host"] = pd.to_datetime("2026-01-01")
     with pytest.raises(InputError, match="ids of series that are saved must be texts or numbers"):
         pipe.stream(frame[:60], id_column="host").save(tmp_path / "dates.stream")
+
+
+def test_single_stamps_are_read_as_those_of_the_history_were(pipe):
+    counter = pd.DataFrame({"time": np.arange(20260290, 20260320), "x": walk(30)})  # no dates: there is a 290
+    stream = pipe.stream(counter)
+    arrived = stream.append(pd.DataFrame({"time": [20260320], "x": [1.0]}))  # would be a date by itself
+    assert arrived.to_frame()["time"].tolist() == [20260320]
+    days = pd.date_range("2026-01-20", periods=41)
+    for written, by_itself in (
+        ("%d/%m/%Y", "01/03/2026"),
+        ("%m/%d/%Y", "03/01/2026"),
+        ("%Y%m%d", "20260301"),
+    ):
+        frame = pd.DataFrame({"day": days.strftime(written), "x": walk(41)})
+        arrived = pipe.stream(frame[:40]).append(frame[40:])
+        assert frame["day"].iloc[40] == by_itself
+        assert arrived.to_frame()["day"].dt.strftime("%Y-%m-%d").tolist() == ["2026-03-01"]

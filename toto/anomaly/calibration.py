@@ -1,5 +1,6 @@
 """What a detector learns from a clean stretch, and how a history looks by it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ Values = Float[np.ndarray, "variates time"]
 _SPREAD = 10.0  # of a variate as the model sees it: what varies by less than 0.1 looks constant to it
 _ZERO = 1e-30  # what is smaller has no unit: ordinary values would overflow in it
 _LEAST = 1e-9  # share of the level that rounding may make of a constant
+_HUGE = 1000  # usual deviations
+_FEW = 500  # values of which one may be huge
+_FARTHEST = 1e3  # 100 spreads: values beyond would inflate the statistics of the model for long
+_LARGEST = 1e30  # what is computed from it is still finite
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class Unit:
         """That of the values of a clean stretch, NaN where missing.
 
         Unless given, the floor is a hundredth of their standard deviation; of a constant, of its level,
-        and zeros are taken to be on a level of 1.
+        and zeros are taken to be on a level of 1. One huge value in 500 counts as a large one.
         """
-        seen = values[np.isfinite(values)]
-        centre, deviation = float(np.median(seen)), float(seen.std())
-        low, high = np.quantile(seen, [0.25, 0.75])
-        level = float(abs(seen).max())
+        known = values[np.isfinite(values)]
+        centre = float(np.median(known))
+        low, high = np.quantile(known, [0.25, 0.75])
+        known = _without_huge(known, centre, float(high - low))
+        deviation = float(known.std())
+        level = float(abs(known).max())
         if level < _ZERO:
             level = 1.0
         if deviation <= _LEAST * level:
@@ -92,3 +99,53 @@ def units_of(values: Values, floor: float | int | None) -> tuple[Unit, ...]:
             f"series must hold observed values of every variate, got none of variate {empty[0]}: leave it out"
         )
     return tuple(Unit.of(row, floor) for row in values)
+
+
+def _without_huge(
+    known: Float[np.ndarray, " known"], centre: float, middle_half: float
+) -> Float[np.ndarray, " known"]:
+    """Values, of which the few that deviate most are cut to 1000 times what is usual, or to the next one."""
+    off = abs(known - centre)
+    usual = middle_half or float(np.median(off[off > 0])) if off.any() else 0.0
+    next_one = np.sort(off)[max(0, len(off) - 2 - len(off) // _FEW)]
+    limit = max(_HUGE * usual, float(next_one))
+    return np.clip(known, centre - limit, centre + limit)
+
+
+def in_units(values: Values, units: Sequence[Unit]) -> Values:
+    """Values in the units of the model, NaN where they are not finite."""
+    centre, size = _columns(units)
+    with np.errstate(over="ignore", invalid="ignore"):
+        scaled = np.clip((values - centre) / size, -_LARGEST, _LARGEST)
+    return np.where(np.isfinite(values), scaled, np.nan)
+
+
+def as_seen(scaled: Values, largest: Float[np.ndarray, " variates"] | None = None) -> Values:
+    """What the model is shown of values in its units: at most 100 spreads, or twice the largest such before.
+
+    A wrong value would inflate its statistics for long; a level that stays huge is followed in a few steps.
+
+    Args:
+        scaled: values in units of the model, NaN where missing.
+        largest: how far the values of each variate went that it was shown before (None: nowhere).
+    """
+    shown = np.clip(scaled, -_FARTHEST, _FARTHEST)
+    for variate, row in enumerate(scaled):
+        most = 0.0 if largest is None else float(largest[variate])
+        for step in np.flatnonzero(abs(row) >= _FARTHEST):
+            limit = _FARTHEST if most < _FARTHEST else 2 * most
+            shown[variate, step] = np.clip(row[step], -limit, limit)
+            most = max(most, abs(shown[variate, step]))
+    return shown
+
+
+def out_of_units(scaled: Values, units: Sequence[Unit]) -> Values:
+    """What the model sees, or predicts, in the units of the data."""
+    centre, size = _columns(units)
+    return centre + size * scaled
+
+
+def _columns(units: Sequence[Unit]) -> tuple[Values, Values]:
+    """Centre and size of each variate, [variates, 1]."""
+    centre, size = ([getattr(unit, name) for unit in units] for name in ("centre", "size"))
+    return np.array([centre], np.float64).T, np.array([size], np.float64).T

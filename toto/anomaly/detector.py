@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 
 from toto.anomaly.calibrated_tail import CalibratedTail
-from toto.anomaly.calibration import Calibration, Unit, units_of
+from toto.anomaly.calibration import Calibration, Unit, as_seen, in_units, out_of_units, units_of
 from toto.anomaly.combine import COMBINATIONS, to_blame
 from toto.anomaly.detection import Detection, Event
 from toto.anomaly.events import Rule
@@ -119,7 +119,7 @@ class Detector(ABC):
         Raises:
             InputError: the detector is not fitted, or on other variates, or stamps that do not ascend.
         """
-        calibration = self._fitted()
+        calibration = self.fitted()
         one = one_series(series)
         if one.series.shape[0] != len(calibration.units):
             raise InputError(
@@ -127,7 +127,7 @@ class Detector(ABC):
                 f"got {one.series.shape[0]}"
             )
         stamps = ascending_times(times, one.series.shape[-1])
-        return self._judge(self._score(one, calibration), calibration, stamps)
+        return self._judge(self._score(one, calibration), _values(one), calibration, stamps)
 
     def fit_detect(self, series: Any, num_clean: SupportsIndex, times: Any = None) -> Detection:
         """`fit` on the first `num_clean` steps and `detect` in the whole history, in one pass.
@@ -141,7 +141,7 @@ class Detector(ABC):
             )
         stamps = ascending_times(times, one.series.shape[-1])
         scores = self._fit(one, clean)
-        return self._judge(scores, self._fitted(), stamps)
+        return self._judge(scores, _values(one), self.fitted(), stamps)
 
     def learn(self, scores: Scores, units: tuple[Unit, ...], group_ids: tuple[int, ...]) -> Calibration:
         """What to hold later scores to, from those of a clean stretch; `fit` keeps it, this does not.
@@ -171,11 +171,11 @@ class Detector(ABC):
         groups, combine = calibration.groups, COMBINATIONS[self.combine]
         return np.stack([-combine(log10_p[groups == group]) for group in range(groups.max() + 1)])
 
-    def save(self, path: str | Path) -> None:
-        """Write the options and what was learned to a JSON file; the model is not in it.
+    def to_json(self) -> dict[str, Any]:
+        """The options and what was learned, as plain values; the model is not in it.
 
         Raises:
-            InputError: the detector is not fitted, or no file can be written there.
+            InputError: the detector is not fitted.
         """
         options = {
             "false_alarms": self.rate,
@@ -188,14 +188,26 @@ class Detector(ABC):
             "context_length": self.context_length,
             "coverage": float(self.coverage),
         }
-        content = {"version": VERSION, "kind": self.kind, "options": options}
-        content["calibration"] = self._fitted().to_json()
+        return {"kind": self.kind, "options": options, "calibration": self.fitted().to_json()}
+
+    def save(self, path: str | Path) -> None:
+        """Write the options and what was learned to a JSON file; the model is not in it.
+
+        Raises:
+            InputError: the detector is not fitted, or no file can be written there.
+        """
+        content = {"version": VERSION} | self.to_json()
         try:
             Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"{path}: the detector cannot be written there: {error}") from error
 
-    def _fitted(self) -> Calibration:
+    def fitted(self) -> Calibration:
+        """What was learned.
+
+        Raises:
+            InputError: nothing yet.
+        """
         if self.calibration is None:
             raise InputError("the detector is not fitted: call fit with a stretch without anomalies first")
         return self.calibration
@@ -204,7 +216,7 @@ class Detector(ABC):
         """Calibrate on the first steps (None: all) of a series; returns the scores of all of it."""
         length = series.series.shape[-1] if num_clean is None else num_clean
         clean, settled = slice(length), slice(int(_WARM_UP * length), length)
-        values = torch.where(series.padding_mask.bool(), series.series, torch.nan).double().cpu().numpy()
+        values = _values(series)
         ids = series.id_mask[:, -1].tolist()
         ids = [int(i) for i in (ids if len(ids) == len(values) else ids * len(values))]
         learned = Calibration(units_of(values[:, clean], self.floor), (), tuple(ids), ())
@@ -213,21 +225,20 @@ class Detector(ABC):
         return scores
 
     def _score(self, series: MaskedTimeseries, calibration: Calibration) -> Scores:
-        """The scores of a series, in the units in which the model sees it."""
-        centre, size = (
-            torch.tensor([getattr(unit, name) for unit in calibration.units], dtype=torch.float64)[:, None]
-            for name in ("centre", "size")
-        )
-        values = (series.series.double().cpu() - centre) / size
-        return score(
+        """The scores of a series, in the units of the model; of values that are cut off the true values."""
+        scaled = in_units(_values(series), calibration.units)
+        scores = score(
             self.model,
             series._replace(
-                series=values, padding_mask=series.padding_mask.cpu(), id_mask=series.id_mask.cpu()
+                series=torch.from_numpy(np.nan_to_num(as_seen(scaled))),
+                padding_mask=torch.from_numpy(np.isfinite(scaled)),
+                id_mask=series.id_mask.cpu(),
             ),
             max_steps_ahead=self.max_steps_ahead,
             context_length=self.context_length,
             coverage=self.coverage,
-        ).cpu()
+        )
+        return replace(scores.cpu(), values=torch.from_numpy(scaled)[None])
 
     def _strangeness(self, scores: Scores, calibration: Calibration) -> Values:
         """The statistic where a deviation is large enough and in the direction asked for; elsewhere 0."""
@@ -239,13 +250,10 @@ class Detector(ABC):
         found = torch.where(counts, self.statistic(scores)[0].clamp(min=0), 0.0)
         return torch.where(deviation.isnan(), torch.nan, found).double().numpy()
 
-    def _judge(self, scores: Scores, calibration: Calibration, times: Any) -> Detection:
-        centre, size = (
-            np.array([[getattr(unit, name)] for unit in calibration.units]) for name in ("centre", "size")
-        )
-        values, low, median, high = (
-            centre + size * getattr(scores, name)[0].double().numpy()
-            for name in ("values", "low", "median", "high")
+    def _judge(self, scores: Scores, values: Values, calibration: Calibration, times: Any) -> Detection:
+        low, median, high = (
+            out_of_units(getattr(scores, name)[0].double().numpy(), calibration.units)
+            for name in ("low", "median", "high")
         )
         log10_p = self.log10_probability(scores, calibration)
         found = Detection(
@@ -277,3 +285,8 @@ class Detector(ABC):
             severity, variates = float(scores[peak]), tuple(blamed.tolist())
             events.append(Event(start, end, alarm, peak, severity, group, variates, value, low, high))
         return events
+
+
+def _values(series: MaskedTimeseries) -> Values:
+    """Values in units, NaN where missing."""
+    return torch.where(series.padding_mask.bool(), series.series, torch.nan).double().cpu().numpy()

@@ -80,12 +80,17 @@ def load_detector(path: str | Path, model: Any) -> Detector:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         if found["version"] != VERSION:
             raise ValueError(f"version {found['version']}")
-        detector = DETECTORS[found["kind"]](model, **found["options"])
-        detector.calibration = Calibration.from_json(found["calibration"])
+        return detector_from_json(found, model)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; save a fitted detector there first") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a file of a detector: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: not a detector that this version of toto wrote ({error!r})") from error
+
+
+def detector_from_json(found: dict[str, Any], model: Any) -> Detector:
+    """The detector that `Detector.to_json` gave."""
+    detector = DETECTORS[found["kind"]](model, **found["options"])
+    detector.calibration = Calibration.from_json(found["calibration"])
     return detector

@@ -15,6 +15,7 @@ from toto.cli.options import (
     Aggregate,
     Columns,
     Context,
+    ContextOfModel,
     CoolDown,
     Data,
     DayFirst,
@@ -112,7 +113,7 @@ def forecast(
     day_first: DayFirst = None,
     model: Model = "toto-nano",
     device: Device = None,
-    context: Context = 4096,
+    context: ContextOfModel = None,
     samples: Samples = 32,
     seed: Seed = 0,
     tails: Tails = "error",
@@ -195,7 +196,7 @@ def backtest(
     day_first: DayFirst = None,
     model: Model = "toto-nano",
     device: Device = None,
-    context: Context = 4096,
+    context: ContextOfModel = None,
     samples: Samples = 32,
     seed: Seed = 0,
     out: Out = None,
@@ -254,7 +255,7 @@ def watch(
     Rows are CSV with a header, or JSON lines: a time and values, at even steps. Each is compared with what
     the model predicted of it one step before. Without a history or a state the first rows, four patches of
     the model, are only collected. Rows that are late or come twice are left out with a note, and gaps are
-    missing values. While an alarm goes on, another is printed only for a column that was not in it.
+    missing values; a row behind a gap waits for the next one. While an alarm goes on, another is printed only for a column that was not in it.
 
     For example:
 
@@ -292,7 +293,7 @@ def detect(
             "Share of the history, from its start, to calibrate on: the cleaner, the better.", metavar="SHARE"
         ),
     ] = 0.5,
-    detector: Detector = "likelihood",
+    detector: Detector = "deviation",
     combine: Annotated[
         str,
         option("How columns make one score: simes (one is enough), fisher (many a little).", metavar="NAME"),

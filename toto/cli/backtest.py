@@ -5,16 +5,21 @@ from pathlib import Path
 
 import typer
 
+from toto.cli.forecast import APART
 from toto.cli.outputs import Outputs
 from toto.cli.report import PatientProgress
 from toto.cli.runtime import runtime_of
 from toto.data.csv import read_table
 from toto.data.frame import series_from_table
 from toto.data.layout import Layout
+from toto.data.regular_series import RegularSeries
+from toto.data.table import Table
+from toto.errors import InputError
 from toto.evaluation.backtest import backtest
+from toto.evaluation.backtest_fitted import learnt_series
 from toto.evaluation.backtest_report import check_report
-from toto.evaluation.backtest_windows import rolling_windows
 from toto.evaluation.metrics import levels_of
+from toto.inference.fit_record import FitRecord
 from toto.inference.plot import import_matplotlib
 
 
@@ -29,7 +34,7 @@ class Settings:
     step: int | None
     season: int | None
     metrics: str
-    context: int
+    context: int | None
     samples: int
     seed: int
     independent: bool
@@ -47,10 +52,10 @@ def run_backtest(data: Path, layout: Layout, settings: Settings, outputs: Output
     names = [name.strip() for name in settings.metrics.split(",")]
     levels_of(names)
     outputs.check(data, _check_report)
-    series = series_from_table(read_table(data), layout)
-    sizes = settings.horizon, settings.windows, settings.step
-    rolling_windows(data.name, series, *sizes, settings.season)  # or says what does not fit
+    table = read_table(data)
     model = runtime_of(settings.device).load(settings.model)
+    series = _series(table, layout, FitRecord.of(model.config), settings)
+    sizes = settings.horizon, settings.windows, settings.step
     with PatientProgress(1) as progress:
         result = backtest(
             model,
@@ -71,6 +76,17 @@ def run_backtest(data: Path, layout: Layout, settings: Settings, outputs: Output
     about = {"command": "backtest", "data": data, "settings": asdict(settings), "seconds": seconds}
     outputs.print(about, frame, lambda: typer.echo(result))
     outputs.write(frame, "scores", result.write_report, "report")
+
+
+def _series(
+    table: Table, layout: Layout, record: FitRecord | None, settings: Settings
+) -> list[RegularSeries]:
+    """The series of a table; a fine-tuned model knows from its training what the columns are."""
+    if record is None:
+        return series_from_table(table, layout)
+    if settings.independent:
+        raise InputError(APART)
+    return learnt_series(record, table, layout, settings.horizon)
 
 
 def _check_report(path: Path) -> None:

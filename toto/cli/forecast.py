@@ -23,10 +23,13 @@ from toto.inference import pipeline_settings
 from toto.inference.arguments import one_of
 from toto.inference.models import draws_paths
 from toto.inference.pipeline import TotoPipeline
+from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
 from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.inference.pipeline_run import forecast_inputs
 
 log = logging.getLogger(__name__)
+
+APART = "--independent: a fine-tuned model takes columns together as in its training; leave it out"
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Settings:
     model: str
     device: str | None
     horizon: int
-    context: int
+    context: int | None
     samples: int
     seed: int
     quantiles: str
@@ -61,17 +64,16 @@ def run_forecast(
     table = read_table(data)
     known = None if future is None else read_table(future)
     pipe = TotoPipeline(runtime_of(settings.device).load(settings.model))
-    if pipe.record is not None:
-        settings = replace(settings, context=min(settings.context, pipe.record.context))
     inputs = _inputs(pipe, table, known, layout, settings)
     series = inputs.series
-    _note_missing(series, settings.context)
+    context = settings.context or (DEFAULT_CONTEXT if pipe.record is None else pipe.record.context)
+    _note_missing(series, context)
     if draws_paths(pipe.model):
-        _note_small(series, settings.context)
+        _note_small(series, context)
     start = time.perf_counter()
     how = pipeline_settings.Settings(
         settings.horizon,
-        settings.context,
+        context,
         settings.samples,
         tuple(levels),
         settings.seed,
@@ -83,7 +85,7 @@ def run_forecast(
     seconds = time.perf_counter() - start
     steps = _steps(series, settings.horizon)
 
-    model = f"{_model(settings.model, pipe.model)}, {_context(series, settings)}"
+    model = f"{_model(settings.model, pipe.model)}, {_context(series, context)}"
     drawn = f"{settings.samples} samples, seed {settings.seed}" if draws_paths(pipe.model) else "quantiles"
     summary = f"{model}, {drawn}, {seconds:.1f} s"
     title = f"{data.name}: {_num_series(series)}, {steps}"
@@ -94,7 +96,8 @@ def run_forecast(
     def draw(picture: Path) -> None:
         forecast.plot(title=f"{data.name}: {steps}").savefig(picture, dpi=150)
 
-    about = {"command": "forecast", "data": data, "settings": asdict(settings), "seconds": round(seconds, 3)}
+    shown = asdict(settings) | {"context": context}
+    about = {"command": "forecast", "data": data, "settings": shown, "seconds": round(seconds, 3)}
     outputs.print(about, frame, show)
     outputs.write(frame, f"{len(frame):,} rows", draw, "picture")
 
@@ -106,9 +109,7 @@ def _inputs(
     if pipe.record is None:
         return read_inputs(table, grouped(table, layout, settings.independent), known, settings.horizon)
     if settings.independent:
-        raise InputError(
-            "--independent: a fine-tuned model takes columns together as in its training; leave it out"
-        )
+        raise InputError(APART)
     return pipe.record.read(table, layout, known, settings.horizon)
 
 
@@ -178,11 +179,11 @@ def _steps(series: Sequence[RegularSeries], horizon: int) -> str:
     return f"next {horizon} step{'s' * (horizon > 1)}{spacing}"
 
 
-def _context(series: Sequence[RegularSeries], settings: Settings) -> str:
+def _context(series: Sequence[RegularSeries], context: int) -> str:
     lengths = [one.values.shape[1] for one in series]
-    used = [min(length, settings.context) for length in lengths]
+    used = [min(length, context) for length in lengths]
     steps = f"{min(used):,}" if min(used) == max(used) else f"{min(used):,} to {max(used):,}"
-    cut = f" (the last of {max(lengths):,})" if max(lengths) > settings.context else ""
+    cut = f" (the last of {max(lengths):,})" if max(lengths) > context else ""
     return f"context {steps} steps{cut}"
 
 

@@ -81,6 +81,17 @@ Device = Annotated[
 Context = Annotated[
     int, option("Last steps of the history that the model sees.", min=1, panel=MODEL, metavar="STEPS")
 ]
+ContextOfModel = Annotated[
+    int | None,
+    option(
+        "Last steps of the history that the model sees (default: 4096, of a fine-tuned model those of its "
+        "training).",
+        min=1,
+        panel=MODEL,
+        show_default=False,
+        metavar="STEPS",
+    ),
+]
 Samples = Annotated[
     int,
     option("Sample paths, whose distributions give the quantiles.", min=1, panel=MODEL, metavar="NUMBER"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from toto.data.calendar import calendar_rows
 from toto.data.regular_series import RegularSeries
-from toto.data.table import Table, categories_of, check_categories
+from toto.data.table import Table, categories_of, unknown_words
 from toto.errors import InputError
 
 MAX_CATEGORIES = 16
@@ -81,10 +81,18 @@ class Covariates:
         Raises:
             InputError: a word that the column did not have before.
         """
+        table = self.as_numbers_to_use(table)
+        for told in table.unread.values():
+            raise InputError(told)
+        return table
+
+    def as_numbers_to_use(self, table: Table) -> Table:
+        """The same, in which rows with other words are no error unless they are used."""
         for name, words in self.categories.items():
             if name in table.cells.columns:
-                check_categories(table, name, words)
+                unknown = unknown_words(table, name, words)
                 table = table.with_indicators(name, {_indicator(name, word): word for word in words[1:]})
+                table = replace(table, unread={**unknown, **table.unread})
         return table
 
     def numbers(self, names: Sequence[str]) -> tuple[str, ...]:

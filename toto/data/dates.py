@@ -1,9 +1,10 @@
 """Dates written as text, with pandas."""
 
 import logging
+import re
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -12,15 +13,34 @@ from toto.data.table import import_pandas
 
 log = logging.getLogger(__name__)
 
+_TWO_NUMBERS = re.compile(r"\s*(\d{1,2})[-/. ](\d{1,2})\D")
+_SEVERAL_OFFSETS = (
+    "time stamps with different offsets from UTC are converted to UTC: offsets do not tell the time zone; "
+    "to keep its clock, give stamps in it (in pandas .dt.tz_convert('Europe/Berlin'))"
+)
+
 
 class AmbiguousDateError(ValueError):
     """Every date can be read with the day before the month, and with the month before the day."""
 
 
-def parse_dates(texts: Sequence[str], day_first: bool | None) -> tuple[Any, Bool[np.ndarray, " rows"]]:
-    """The texts as a pandas series of datetimes, in the way that gets furthest, and True where it reads none.
+class Dates(NamedTuple):
+    """Texts as datetimes.
 
-    Offsets from UTC are kept if all texts have the same one; otherwise they are converted to UTC.
+    stamps: a pandas series. unread: True where a text is none.
+    day_first: what tells day and month apart; None: nothing has to.
+    """
+
+    stamps: Any
+    unread: Bool[np.ndarray, " rows"]
+    day_first: bool | None = None
+
+
+def parse_dates(texts: Sequence[str], day_first: bool | None) -> Dates:
+    """The texts as datetimes, in the way that gets furthest.
+
+    Offsets from UTC are kept if all texts have the same one. Several do not tell a time zone, so that moments
+    to come have none: then all are converted to UTC.
 
     Args:
         texts: all in one way of writing; ISO 8601 in any precision.
@@ -33,30 +53,42 @@ def parse_dates(texts: Sequence[str], day_first: bool | None) -> tuple[Any, Bool
     """
     pd = import_pandas("reading dates written as text")
     column = pd.Series(list(texts), dtype=object)
-    attempts: list[tuple[Any, Any]] = []
+    attempts: list[Dates] = []
     orders = [False, True] if day_first is None else [day_first]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # they are about the order of day and month, which is decided here
         for way in ({}, {"utc": True}):
-            stamps = _attempt(pd, column, format="ISO8601", **way)
-            if stamps is not None:
-                attempts.append(stamps)
-                if not stamps[1].any():
+            dates = _attempt(pd, column, format="ISO8601", **way)
+            if dates is not None:
+                attempts.append(dates)
+                if not dates.unread.any():
                     if way:
-                        log.warning("time stamps with different offsets from UTC are converted to UTC")
-                    return stamps
+                        log.warning(_SEVERAL_OFFSETS)
+                    return dates
         read = [_attempt(pd, column, dayfirst=order) for order in orders]
-    complete = [attempt for attempt in read if attempt is not None and not attempt[1].any()]
-    if len(complete) == 2 and not complete[0][0].equals(complete[1][0]):
+    complete = [dates for dates in read if dates is not None and not dates.unread.any()]
+    if len(complete) == 2 and not complete[0].stamps.equals(complete[1].stamps):
         raise AmbiguousDateError
-    attempts = complete or [*attempts, *(attempt for attempt in read if attempt is not None)]
-    return max(attempts, key=lambda attempt: int(attempt[1].argmax()))
+    if complete:
+        told = _day_first(texts, complete[0].stamps) if day_first is None else day_first
+        return complete[0]._replace(day_first=told)
+    attempts += [dates for dates in read if dates is not None]
+    return max(attempts, key=lambda dates: int(dates.unread.argmax()))
 
 
-def _attempt(pd: Any, texts: Any, **way: Any) -> tuple[Any, Bool[np.ndarray, " rows"]] | None:
-    """The datetimes read in one way, and True where there are none; None if this way makes no datetimes."""
+def _day_first(texts: Sequence[str], stamps: Any) -> bool | None:
+    """What the first day above 12 tells; pandas reads 31/01/2026 whichever order it is asked for."""
+    for text, day in zip(texts, stamps.dt.day, strict=True):
+        numbers = _TWO_NUMBERS.match(text)
+        if day > 12 and numbers:
+            return int(numbers[1]) == day
+    return None
+
+
+def _attempt(pd: Any, texts: Any, **way: Any) -> Dates | None:
+    """The datetimes read in one way; None if this way makes no datetimes."""
     try:
         stamps = pd.to_datetime(texts, errors="coerce", **way)
     except ValueError:  # several offsets from UTC in one column
         return None
-    return (stamps, stamps.isna().to_numpy()) if stamps.dtype.kind == "M" else None
+    return Dates(stamps, stamps.isna().to_numpy()) if stamps.dtype.kind == "M" else None

@@ -7,7 +7,7 @@ value.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from typing import Any
 
@@ -67,7 +67,7 @@ def series_from_wide(
         raise InputError("group needs a long frame: the columns of a wide one are variates of one series")
     time_column = find_time_column(table, layout.time_column)
     known = None if future is None else FutureCovariates(table, future, layout, time_column, None)
-    columns = _Columns(table, layout, known, [] if time_column is None else [time_column], None)
+    columns = _Columns(table, layout, known, [] if time_column is None else [time_column], _all_of_wide)
     if time_column is None:
         log.warning("%s has no time column: its steps are numbered from 1", table.name)
         steps = np.arange(1, len(table.cells) + 1)
@@ -102,13 +102,8 @@ def series_from_long(
             f"{table.name}: a long table needs a time column: name it with time_column (--time-column); "
             f"there are {table.columns()}"
         )
-    if layout.columns is None and "y" not in table.cells.columns:
-        raise InputError(
-            f"{table.name}: a long table needs a target column y: name another one with columns (--columns); "
-            f"there are {table.columns()}"
-        )
     known = None if future is None else FutureCovariates(table, future, layout, time_column, id_column)
-    columns = _Columns(table, layout, known, [id_column, time_column], ["y"])
+    columns = _Columns(table, layout, known, [id_column, time_column], _target_of_long)
     stamps = read_stamps(table, time_column, layout.day_first)
     gridder = _gridder(table, time_column, stamps, columns, layout)
     rows_by_id = rows_by_value(table, id_column)
@@ -134,20 +129,18 @@ class _Columns:
         layout: Layout,
         known: FutureCovariates | None,
         no_values: Sequence[str],
-        default: Sequence[str] | None,
+        usual: Callable[[Table, Sequence[str]], Sequence[str]],
     ) -> None:
         self.future = known
         self.past = list(layout.past_covariates)
         self.known = list(layout.known_covariates) if known is None else known.names
         self.static = list(layout.static_covariates)
         beside = [*no_values, *self.past, *self.known, *self.static]
-        targets = layout.columns or default
-        if targets is None:
-            targets = [column for column in table.cells.columns if column not in beside]
-        if not targets:
+        others = [name for name in table.cells.columns if name not in (*beside, layout.group)]
+        if not (layout.columns or others):
             of_future = "" if known is None else f"; {', '.join(self.known)} is a covariate, as future has it"
             raise InputError(f"{table.name}: no column of values beside {', '.join(beside)}{of_future}")
-        self.targets = list(targets)
+        self.targets = list(layout.columns or usual(table, others))
         self._check(table, no_values)
 
     def _check(self, table: Table, no_values: Sequence[str]) -> None:
@@ -199,6 +192,8 @@ class _Columns:
             several_targets=id_column is not None and len(self.targets) > 1,
             grid_shows_zone=clock.shows_zone,
             time_type=gridder.stamps.dtype,
+            day_first=gridder.stamps.day_first,
+            aggregate=gridder.aggregate,
             past=past if self.past else None,
             known=known if self.known else None,
             static=self._constants(static, names) if self.static else None,
@@ -222,6 +217,24 @@ class _Columns:
                     f"{found[1]:g}; a covariate that changes is known or past"
                 )
         return np.array([np.append(row[np.isfinite(row)], np.nan)[0] for row in rows])
+
+
+def _all_of_wide(table: Table, others: Sequence[str]) -> Sequence[str]:
+    return others
+
+
+def _target_of_long(table: Table, others: Sequence[str]) -> Sequence[str]:
+    """`y`, or the only column that is nothing else.
+
+    Raises:
+        InputError: several, and no `y`.
+    """
+    if "y" in others or len(others) == 1:
+        return ["y"] if "y" in others else others
+    raise InputError(
+        f"{table.name}: a long table of several columns needs a target column y: name another one with "
+        f"columns (--columns); there are {table.columns()}"
+    )
 
 
 def _gridder(table: Table, time_column: str, stamps: Stamps, columns: _Columns, layout: Layout) -> Gridder:

@@ -10,7 +10,7 @@ from toto.data.gridding import Clock
 from toto.data.layout import Layout
 from toto.data.off_grid import OffGrid
 from toto.data.stamps import Stamps, read_stamps
-from toto.data.table import Table, find_time_column, read_values, rows_by_value
+from toto.data.table import Numbers, Table, check_read, find_time_column, read_numbers, rows_by_value
 from toto.errors import InputError
 
 
@@ -19,7 +19,8 @@ class FutureCovariates:
 
     Args:
         table: the frame with the history; it must have every covariate too.
-        future: the frame of known values; rows may go on beyond the horizon, and may be in any order.
+        future: the frame of known values; rows may go on beyond the horizon, and may be in any order. Where
+            the layout names known covariates, those beyond it are not used, whatever they hold.
         layout, time_column, id_column: of the history; the frames have them in common.
 
     Raises:
@@ -41,6 +42,7 @@ class FutureCovariates:
         self._off_grid = OffGrid()
         values = [name for name in future.cells.columns if name not in (found, id_column)]
         self.names = list(layout.known_covariates) or values
+        self._goes_on = not layout.known_covariates
         for name in self.names:
             if name not in values:
                 raise InputError(
@@ -56,7 +58,7 @@ class FutureCovariates:
 
     def check_like(self, stamps: Stamps) -> None:
         """Read the time stamps; `InputError` unless they are of the kind of these, those of the history."""
-        mine = self._stamps = read_stamps(self._table, self._time_column, self._day_first, stamps)
+        mine = self._stamps = read_stamps(self._table, self._time_column, self._day_first, like=stamps)
         if (mine.time_zone, mine.utc.dtype.kind == "M") != (stamps.time_zone, stamps.utc.dtype.kind == "M"):
             raise InputError(
                 f"{self._table.name}, column {self._time_column}: must hold time stamps like those of the "
@@ -74,14 +76,15 @@ class FutureCovariates:
         rows = self._rows_by_id.get(series_id, np.arange(0))
         stamps = clock.stamps(self._stamps, rows)
         steps = clock.grid.nearest(stamps) - num_steps
-        after = steps >= 0
+        after = (steps >= 0) & ((steps < horizon) | self._goes_on)
         self._off_grid.add(clock.grid, stamps[after])
         rows, steps = rows[after], steps[after]
         order = np.argsort(steps, kind="stable")
         rows, steps = rows[order], steps[order]
         self._check_repeated(rows, steps, series_id)
         known_to = int(np.argmax(np.append(steps, -1) != np.arange(len(steps) + 1)))
-        values = self._values[:, rows[:known_to]]
+        check_read(self._table, self.names, self._numbers.unread, rows)
+        values = self._numbers.values[:, rows[:known_to]]
         unknown = np.isnan(values).any(0)
         if unknown.any():
             known_to = int(unknown.argmax())
@@ -112,8 +115,8 @@ class FutureCovariates:
         return "" if self._id_column is None else f" of series {series_id}"
 
     @cached_property
-    def _values(self) -> Float[np.ndarray, "covariates rows"]:
-        return read_values(self._table, self.names)
+    def _numbers(self) -> Numbers:
+        return read_numbers(self._table, self.names)
 
     @cached_property
     def _rows_by_id(self) -> dict[Any, Int[np.ndarray, " _"]]:

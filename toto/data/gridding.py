@@ -62,7 +62,7 @@ class Gridder:
     ) -> None:
         check_aggregate(aggregate)
         self.table, self.time_column, self.stamps = table, time_column, stamps
-        self._values, self._aggregate = values, aggregate
+        self._values, self.aggregate = values, aggregate
         self._clocks: dict[str, Clock] = {}  # the first of every spacing
         self._spacings: Counter[str] = Counter()
         self._unsorted = self._gaps = self._combined = self._alone = 0
@@ -103,7 +103,7 @@ class Gridder:
             log.warning("%s: the rows of %d series are sorted by time", name, self._unsorted)
         self._off_grid.report(name)
         if self._combined:
-            log.warning("%s: %s of rows on one step: %d rows less", name, self._aggregate, self._combined)
+            log.warning("%s: %s of rows on one step: %d rows less", name, self.aggregate, self._combined)
         if self._alone:
             log.warning(
                 "%s: %d series with a single time stamp have the steps of most others, %s",
@@ -163,7 +163,7 @@ class Gridder:
     def _check_repeated(self, clock: Clock, rows: RowNumbers, steps: RowNumbers, name: str) -> None:
         repeated = np.flatnonzero(steps[1:] == steps[:-1]) + 1
         self._combined += len(repeated)
-        if len(repeated) == 0 or self._aggregate is not None:
+        if len(repeated) == 0 or self.aggregate is not None:
             return
         row, before = rows[repeated[0]], rows[repeated[0] - 1]
         text, text_before = (self.table.text(int(one), self.time_column) for one in (row, before))
@@ -205,7 +205,7 @@ class Gridder:
         starts = np.flatnonzero(np.diff(steps, prepend=-1))
         given = self._values[:, rows]
         if len(starts) < len(steps):
-            given = aggregated(given, starts, self._aggregate or "")
+            given = aggregated(given, starts, self.aggregate or "")
         filled = np.full((len(given), num_steps), np.nan)
         filled[:, steps[starts]] = given
         self._gaps += int(num_steps - len(starts))

@@ -9,7 +9,7 @@ class Layout:
     """What the columns of a frame mean; what is not given is found.
 
     time_column: found by its name (ds, time, timestamp, ...) or by its dates.
-    columns: to forecast; of a wide frame all that are nothing else, of a long one `y`.
+    columns: to forecast; of a wide frame all that are nothing else, of a long one `y`, or the only such.
     id_column: tells the series of a long frame apart, `unique_id` if there is one; a frame without is wide.
     group: column of a long frame; series with the same value in it see each other.
     together: all series of a frame see each other.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from toto.data.masked_timeseries import MaskedTimeseries
+from toto.data.stamps import Stamps
 from toto.data.time_grid import TimeGrid
 from toto.data.time_zones import to_clock, to_utc
 
@@ -24,6 +25,8 @@ class RegularSeries:
     several_targets: whether an id alone does not name a variate.
     grid_shows_zone: whether the stamps of the grid are those of a clock in `time_zone`; else they are UTC.
     time_type: the narwhals type of the time column; None: datetimes to 1 us, or numbers.
+    day_first: how dates such as 01/02/2026 were read, for those to come; None: it does not matter.
+    aggregate: what was made of several rows of one step, a name in `AGGREGATES`; None: they were an error.
     past: covariates known up to the last step.
     known: covariates known beyond it.
     static: covariates with one value for the whole series.
@@ -39,6 +42,8 @@ class RegularSeries:
     several_targets: bool = False
     grid_shows_zone: bool = False
     time_type: Any = None
+    day_first: bool | None = None
+    aggregate: str | None = None
     past: Float[np.ndarray, "past_covariates time"] | None = None
     known: Float[np.ndarray, "known_covariates known_time"] | None = None
     static: Float[np.ndarray, " static_covariates"] | None = None
@@ -67,6 +72,12 @@ class RegularSeries:
         """The same moments in UTC; without a time zone as they are."""
         times = self._grid_times(first, count)
         return to_utc(times, str(self.time_zone)) if self.grid_shows_zone else times
+
+    @property
+    def as_before(self) -> Stamps:
+        """A time stamp as those of the frame, by which to read others that come later."""
+        moments = self._grid_times(0, 1)
+        return Stamps(moments, moments, self.time_zone, self.time_type, self.day_first)
 
     def future_times(self, horizon: int) -> Moments:
         """Time stamps of the `horizon` steps after the series, as a clock shows them."""

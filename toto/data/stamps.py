@@ -1,7 +1,7 @@
 """A column of time stamps: datetimes of any precision and zone, or numbers in a unit of their own."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -23,12 +23,14 @@ class Stamps:
     utc: the same moments in UTC; without a time zone as they are.
     time_zone: its name, or None.
     dtype: the type of the column in its frame.
+    day_first: how dates such as 01/02/2026 were read; None: it does not matter.
     """
 
     clock: Shaped[np.ndarray, " rows"]
     utc: Shaped[np.ndarray, " rows"]
     time_zone: str | None
     dtype: Any
+    day_first: bool | None = None
 
 
 def read_stamps(
@@ -40,14 +42,16 @@ def read_stamps(
     years.
 
     Args:
-        day_first: how dates such as 01/02/2026 are meant; see `parse_dates`.
-        like: stamps that these go on from; where they are dates, months may be of one year.
+        day_first: how dates such as 01/02/2026 are meant; see `parse_dates`. None: as those of `like`.
+        like: stamps that these go on from; where they are dates, months may be of one year, and where they
+            are numbers, these are too.
 
     Raises:
         InputError: an empty cell, or one that is no time stamp; times of day without a date; dates that can
             be read in two ways.
         MissingExtraError: dates written as text, but no pandas.
     """
+    day_first = like.day_first if day_first is None and like is not None else day_first
     cells = table.cells[column]
     missing = is_missing(cells)
     if missing.any():
@@ -92,7 +96,7 @@ def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | N
                 "2026-01-31 13:45:00, or name another time_column (--time-column)"
             )
     try:
-        dates, unread = parse_dates(texts, day_first)
+        dates, unread, day_first = parse_dates(texts, day_first)
     except AmbiguousDateError:
         raise InputError(
             f"{table.place(0, column)}: {texts[0]!r} and all others can be read with the day first or with "
@@ -100,7 +104,7 @@ def _from_texts(table: Table, column: str, texts: list[str], day_first: bool | N
         ) from None
     if unread.any():
         raise _unreadable(table, column, int(unread.argmax()))
-    return _from_dates(nw.from_native(dates, series_only=True))
+    return replace(_from_dates(nw.from_native(dates, series_only=True)), day_first=day_first)
 
 
 def _from_numbers(
@@ -110,6 +114,8 @@ def _from_numbers(
     infinite = ~np.isfinite(numbers)
     if infinite.any():
         raise _unreadable(table, column, int(infinite.argmax()))
+    if like is not None and like.utc.dtype.kind != "M":
+        return Stamps(numbers, numbers, None, table.cells[column].dtype)
     whole = numbers.astype(np.int64)
     days = whole * 100 + 1 if _are_months(whole, like) else whole
     if (whole == numbers).all() and ((days >= 1900_01_01) & (days <= 2200_12_31)).all():

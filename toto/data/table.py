@@ -4,10 +4,10 @@ import logging
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -33,14 +33,16 @@ def import_pandas(purpose: str = "reading data frames") -> Any:
 
 
 def is_frame(data: Any) -> bool:
-    """Whether `data` is a data frame, or a column of one."""
+    """Whether `data` is a data frame, a column of one, or hands itself over as one (a batch of pyarrow)."""
     try:
-        return isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
+        known = isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
     except ValueError:  # two columns of one name, of which `Table.cells` speaks
         return True
+    return known or hasattr(data, _HANDS_OVER)
 
 
 _FRAMES = (nw.DataFrame, nw.LazyFrame, nw.Series)
+_HANDS_OVER = "__arrow_c_stream__"  # of the Arrow PyCapsule interface
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,14 @@ class Table:
     """A data frame, and what it and its rows are called in messages.
 
     `frame` is of any kind that narwhals knows, or a column of one. `name` stands for the whole frame (a file
-    name); `line_of_row` maps a row number, from 0, to the line of the file that it was read from.
+    name); `line_of_row` maps a row number, from 0, to the line of the file that it was read from. `unread`
+    says what is wrong with rows, by their numbers, that are no error unless they are used.
     """
 
     frame: Any
     name: str = "data frame"
     line_of_row: Callable[[int], int] | None = None
+    unread: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def cells(self) -> nw.DataFrame[Any]:
@@ -65,7 +69,7 @@ class Table:
         Raises:
             InputError: no data frame, one that is not computed yet, or columns of one name.
         """
-        native = self.frame.to_frame() if hasattr(self.frame, "to_frame") else self.frame
+        native = _as_frame(self.frame)
         if hasattr(native, "set_axis") and native.columns.nlevels > 1:
             joined = [", ".join(str(part) for part in name if part != "") for name in native.columns]
             native = native.set_axis(joined, axis=1)
@@ -126,7 +130,11 @@ class Table:
             for name, word in words.items()
         ]
         frame = self.cells.drop(column).with_columns(*columns)
-        return Table(nw.to_native(frame), self.name, self.line_of_row)
+        return replace(self, frame=nw.to_native(frame))
+
+    def without(self, columns: Sequence[str]) -> "Table":
+        """The frame without these columns, as far as it has them."""
+        return replace(self, frame=nw.to_native(self.cells.drop(columns, strict=False)))
 
     def words(self, column: str) -> list[str | None]:
         """The cells of a column as text, None where one is empty."""
@@ -138,6 +146,20 @@ class Table:
         """`InputError` if there is no such column."""
         if column not in self.cells.columns:
             raise InputError(f"{self.name}: no column {column!r}; there are {self.columns()}")
+
+
+def _as_frame(data: Any) -> Any:
+    """A column, or a batch of pyarrow, as a frame; anything else as it is."""
+    if nw.dependencies.is_into_series(data):
+        column: Any = nw.from_native(data, series_only=True)
+        # without a name it would pass for an unnamed index, a time
+        return nw.to_native((column if column.name not in (None, "") else column.alias("value")).to_frame())
+    if hasattr(data, _HANDS_OVER) and not nw.dependencies.is_into_dataframe(data):
+        try:
+            return nw.to_native(nw.from_arrow(data, backend="pyarrow"))
+        except ValueError:  # two columns of one name
+            return import_module("pyarrow").table(data)
+    return data
 
 
 def _says_something(index: Any) -> bool:
@@ -177,14 +199,44 @@ def _is_missing_word(cell: Any) -> bool:
     return str(cell).strip().lower() in MISSING_WORDS
 
 
+class Numbers(NamedTuple):
+    """Columns as numbers, NaN where a cell is empty; `unread` is True where it holds text."""
+
+    values: Float[np.ndarray, "variates rows"]
+    unread: Bool[np.ndarray, "variates rows"]
+
+
 def read_values(table: Table, columns: Sequence[str]) -> Float[np.ndarray, "variates rows"]:
     """The columns as numbers, NaN where a cell is empty; `InputError` for the first text among them."""
-    rows = [_read_numbers(table, column) for column in columns]
-    return np.stack(rows) if rows else np.empty((0, len(table.cells)))
+    numbers = read_numbers(table, columns)
+    check_read(table, columns, numbers.unread, np.arange(len(table.cells)))
+    return numbers.values
 
 
-def _read_numbers(table: Table, column: str) -> Float[np.ndarray, " rows"]:
-    """The column as numbers; empty cells, words for missing and infinite values are NaN."""
+def read_numbers(table: Table, columns: Sequence[str]) -> Numbers:
+    """The columns as numbers; empty cells, words for missing and infinite values are NaN, and so is text."""
+    if not columns:
+        return Numbers(np.empty((0, len(table.cells))), np.empty((0, len(table.cells)), bool))
+    values, unread = zip(*(_numbers(table, column) for column in columns), strict=True)
+    return Numbers(np.stack(values), np.stack(unread))
+
+
+def check_read(
+    table: Table,
+    columns: Sequence[str],
+    unread: Bool[np.ndarray, "variates rows"],
+    rows: Int[np.ndarray, " used"],
+) -> None:
+    """`InputError` for the first of these rows that holds text in one of the columns, or is in `unread`."""
+    for column, of_column in zip(columns, unread[:, rows], strict=True):
+        if of_column.any():
+            raise _no_number(table, column, int(rows[of_column.argmax()]))
+    told = next((table.unread[row] for row in rows.tolist() if row in table.unread), None)
+    if told is not None:
+        raise InputError(told)
+
+
+def _numbers(table: Table, column: str) -> tuple[Float[np.ndarray, " rows"], Bool[np.ndarray, " rows"]]:
     cells = table.cells[column]
     if holds_text(cells):
         values = np.array([number_in(cell) for cell in cells.to_list()], float)
@@ -192,13 +244,12 @@ def _read_numbers(table: Table, column: str) -> Float[np.ndarray, " rows"]:
         values = np.full(len(cells), np.nan)
     else:
         values = cells.cast(nw.Float64).to_numpy().astype(float)
-    unread = np.isnan(values) & ~is_missing(cells) if not cells.dtype.is_numeric() else np.zeros(1, bool)
-    if unread.any():
-        raise _no_number(table, column, int(unread.argmax()))
+    numeric = cells.dtype.is_numeric()
+    unread = np.zeros(len(cells), bool) if numeric else np.isnan(values) & ~is_missing(cells)
     infinite = np.isinf(values)
     if infinite.any():
         log.warning("%s, column %s: %d infinite values are missing ones", table.name, column, infinite.sum())
-    return np.where(infinite, np.nan, values)
+    return np.where(infinite, np.nan, values), unread
 
 
 def _no_number(table: Table, column: str, row: int) -> InputError:
@@ -207,10 +258,10 @@ def _no_number(table: Table, column: str, row: int) -> InputError:
         return InputError(f"{table.place(row, column)}: {text!r} is not a number; write it with a point")
     numbers = [name for name in table.cells.columns if not math.isnan(number_in(table.text(0, name)))]
     chosen = ",".join(numbers[:8]) + ",..." * (len(numbers) > 8)
+    choose = f"choose the columns of numbers with columns (--columns '{chosen}'), " if numbers else ""
     return InputError(
         f"{table.place(row, column)}: {text!r} is not a number; leave the cell empty if the value is "
-        f"missing, choose the columns of numbers (--columns '{chosen}'), or name the column that tells "
-        "series apart with id_column (--id-column)"
+        f"missing, {choose}or name the column that tells series apart with id_column (--id-column)"
     )
 
 
@@ -232,14 +283,15 @@ def categories_of(table: Table, column: str) -> tuple[str, ...] | None:
     return tuple(words) if declared or any(math.isnan(number_in(word)) for word in words) else None
 
 
-def check_categories(table: Table, column: str, words: Sequence[str]) -> None:
-    """`InputError` for the first cell with a word that is none of these."""
-    for row, word in enumerate(table.words(column)):
-        if word is not None and word not in words:
-            raise InputError(
-                f"{table.place(row, column)}: {word!r} is not among the words that the model was trained "
-                f"with: {', '.join(words)}"
-            )
+def unknown_words(table: Table, column: str, words: Sequence[str]) -> dict[int, str]:
+    """What is wrong with the rows that hold a word that is none of these, by their numbers."""
+    known = {None, *words}
+    return {
+        row: f"{table.place(row, column)}: {word!r} is not among the words that the model was trained with: "
+        f"{', '.join(words)}"
+        for row, word in enumerate(table.words(column))
+        if word not in known
+    }
 
 
 def rows_by_value(table: Table, column: str) -> dict[Any, Int[np.ndarray, " _"]]:

@@ -3,11 +3,17 @@
 import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from toto.data.layout import Layout
+from toto.data.regular_series import RegularSeries
+from toto.data.table import is_frame
+from toto.errors import InputError
+from toto.evaluation.backtest_fitted import FittedForecaster, learnt_series
 from toto.evaluation.backtest_origins import RollingForecaster
 from toto.evaluation.backtest_quantiles import QuantileForecaster
 from toto.evaluation.backtest_result import Backtest
@@ -27,10 +33,12 @@ from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
 from toto.inference.arguments import count, flag, seed_number
 from toto.inference.fit_record import FitRecord
-from toto.inference.models import Model, draws_paths, load_model
+from toto.inference.models import Model, draws_paths, forecaster_of, load_model
 from toto.inference.quantile_forecast import QuantileForecast
 
 log = logging.getLogger(__name__)
+
+Rolling = RollingForecaster | QuantileForecaster | FittedForecaster
 
 PICTURE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
@@ -42,7 +50,7 @@ def backtest(
     windows: int = 10,
     step: int | None = None,
     *,
-    context: int = DEFAULT_CONTEXT,
+    context: int | None = None,
     metrics: str | Sequence[str] = ("mase", "crps"),
     season: int | None = None,
     num_samples: int = 32,
@@ -55,7 +63,8 @@ def backtest(
 ) -> Backtest:
     """Forecast the last windows of every series, each from the steps before it, and score the forecasts.
 
-    A model that was fine-tuned with covariates forecasts without them here; a warning is logged.
+    A fine-tuned model forecasts as its pipeline would at each origin, from columns as in its training. The
+    covariates are those in the data: of known ones also the values in the steps of the window.
 
     Windows that lie whole patches apart share one pass over the history where the model sees all of it, which
     gives the same forecasts; all others are forecast in batches.
@@ -63,17 +72,20 @@ def backtest(
     Args:
         model: a loaded model of either generation; or the name of a bundled one, a folder, a file or a hub
             id.
-        data: a data frame, wide or long, whose time and id columns have usual names; an array [time] or
-            [variates, time]; a list of arrays; or `RegularSeries`. NaN is missing.
+        data: a data frame, wide or long, whose time and id columns have usual names, or of a fine-tuned model
+            those of its training; an array [time] or [variates, time]; a list of arrays; or `RegularSeries`,
+            with covariates if the model has some. NaN is missing.
         horizon: steps that are forecast in each window.
         windows: of each series.
         step: steps from window to window (None: the horizon, so that they do not overlap).
-        context: last steps of the history that the model sees. Scores and seasonal naive use all of it.
+        context: last steps of the history that the model sees (None: 4096; of a fine-tuned model as many
+            as in training). Scores and seasonal naive use all of it.
         metrics: one or several names out of `toto.evaluation.metrics.METRICS`.
         season: steps of a season, for the MASE and seasonal naive (None: the longest natural cycle that the
             history before the first window holds twice, else 1; see `natural_season`).
         num_samples, seed: of the sample paths; models of quantiles draw none.
-        independent: True forecasts every variate by itself, as if the others were not there.
+        independent: True forecasts every variate by itself, as if the others were not there. A fine-tuned
+            model takes the columns of a frame as in its training.
         quantiles_from: "distribution", the one the paths are drawn from, or the "paths" themselves. Of models
             of quantiles it is always the levels that they predict, with exponential tails outside them.
         name, model_name: of the data and the model, for the report.
@@ -89,14 +101,14 @@ def backtest(
     shown = model_name or (str(model) if isinstance(model, (str, Path)) else "Toto")
     num_samples, seed = count("num_samples", num_samples), seed_number(seed)
     settings = Settings(shown, context, num_samples, seed, grouping, quantiles_from)
-    series = as_regular_series(data)
+    if is_frame(data):
+        model = _loaded(model)  # it may know what the columns are; else it is loaded when all is checked
+    series = _series(data, model, horizon, independent)
     whole = rolling_windows(name, series, horizon, windows, step, season)
     if independent:
         series = [part for one in series for part in one.split()]
     task = whole.by_variate() if independent else whole
-    loaded = load_model(model) if isinstance(model, (str, Path)) else model
-    forecaster = _rolling(loaded, settings)
-    FitRecord.note_unread(loaded.config, "backtest")
+    forecaster = _rolling(_loaded(model), series, settings)
     found: dict[int, WindowForecast] = {}
     started = time.perf_counter()
     for place, window, forecast in forecaster.forecasts(task):
@@ -116,7 +128,34 @@ def backtest(
     return result
 
 
-def _rolling(model: Any, settings: Settings) -> RollingForecaster | QuantileForecaster:
+def _loaded(model: Model | str | Path) -> Model:
+    return load_model(model) if isinstance(model, (str, Path)) else model
+
+
+def _series(data: Any, model: Any, horizon: int, independent: bool) -> list[RegularSeries]:
+    """The series in data; of a frame as the model was trained with it, if it was fine-tuned."""
+    record = _record(model) if is_frame(data) else None
+    if record is None:
+        return as_regular_series(data)
+    if independent:
+        raise InputError(
+            "independent: a fine-tuned model takes columns together as in its training; leave it out"
+        )
+    return learnt_series(record, data, Layout(), count("horizon", horizon))
+
+
+def _record(model: Any) -> FitRecord | None:
+    return FitRecord.of(forecaster_of(model).model.config)
+
+
+def _rolling(model: Any, series: Sequence[RegularSeries], settings: Settings) -> Rolling:
+    """What forecasts the windows of series: as a fine-tuned model does, or else in fewest passes."""
+    record = _record(model)
+    if record is not None:
+        if not any(one.past is not None or one.known is not None or one.static is not None for one in series):
+            record.note_unread(model.config, "backtest")
+        return FittedForecaster(model, series, replace(settings, context=settings.context or record.context))
+    settings = replace(settings, context=settings.context or DEFAULT_CONTEXT)
     if draws_paths(model):
         return RollingForecaster(model, settings)
     return QuantileForecaster(model, settings.of_levels())

@@ -42,7 +42,7 @@ def plot_backtest(result: Backtest) -> "Figure":
     figure.suptitle(headline(result), x=0.012, ha="left", fontsize=12, fontweight="bold")
     _draw_table(figure.add_subplot(grid[0, :]), frame)
     record = result.measurement
-    subtitle = f"{record.settings}; season {record.seasonality}; {record.windows}"
+    subtitle = f"{result.settings}; season {record.seasonality}; {record.windows}"
     figure.axes[0].set_title(subtitle, loc="left", fontsize=9, color=NAIVE)
     draw_calibration(result, [figure.add_subplot(grid[1, column]) for column in range(3)])
     for column, shown in enumerate(chosen_forecasts(result)):

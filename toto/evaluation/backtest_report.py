@@ -82,7 +82,7 @@ def notes(result: Backtest) -> list[str]:
         "in 80 %: share of the values inside the central 80 % interval",
         "overall: mean over the series; of rel. the geometric mean",
         *_left_out(result),
-        f"{record.settings}; season {record.seasonality}; {record.windows}; toto {record.toto_version}; "
+        f"{result.settings}; season {record.seasonality}; {record.windows}; toto {record.toto_version}; "
         f"{result.seconds:.1f} s, {result.num_shared} of {len(result.forecasts)} windows from shared passes",
     ]
 

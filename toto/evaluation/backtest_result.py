@@ -1,7 +1,7 @@
 """The result of a backtest: its forecasts, and the table, calibration and reports made of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from toto.evaluation.backtest_scores import (
     coverage,
     score_columns,
 )
-from toto.evaluation.record import Measurement
+from toto.evaluation.record import Measurement, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +49,13 @@ class Backtest:
     def labels(self) -> list[str]:
         """The name of every row of the table but the last."""
         return [label for one in self.series for label in one.labels]
+
+    @property
+    def settings(self) -> Settings:
+        """How the model was run; where every series has one variate, which nobody sees, univariate."""
+        settings = self.measurement.settings
+        alone = all(len(one.variates) == 1 for one in self.series)
+        return replace(settings, grouping="univariate") if alone else settings
 
     @property
     def rows(self) -> Int[np.ndarray, " forecasts"]:

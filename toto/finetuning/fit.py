@@ -15,6 +15,7 @@ import torch
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.errors import InputError, MissingExtraError
+from toto.finetuning.generations import generation_of
 from toto.finetuning.learning import Learning
 from toto.finetuning.result import FitResult
 from toto.finetuning.settings import FitSettings, Plan
@@ -22,10 +23,10 @@ from toto.finetuning.trained_model import Candidate, recorded
 from toto.finetuning.trainer import Supervision, Trained, train
 from toto.finetuning.validation import is_better
 from toto.inference.fit_record import FitRecord
+from toto.inference.models import Model
 from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
 from toto.inference.progress import Progress
 from toto.kernels import accumulation_dtype
-from toto.model.toto import Toto
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ CURVE_PICTURE = "curve.png"
 
 
 def fit(
-    toto: Any,
+    model: Model,
     data: Any,
     layout: Layout,
     covariates: Covariates,
@@ -44,8 +45,8 @@ def fit(
     out: Path | None = None,
     progress: Progress | bool | None = None,
     trainer: Mapping[str, Any] | None = None,
-) -> tuple[Toto, FitResult]:
-    """Fine-tune a copy of a `Toto`; see `TotoPipeline.fit`.
+) -> tuple[Model, FitResult]:
+    """Fine-tune a copy of a model; see `TotoPipeline.fit`.
 
     Returns:
         The better of the trained and the untouched model, with a `FitRecord` in its configuration; and what
@@ -55,38 +56,39 @@ def fit(
         InputError: data, covariates or settings that break a rule; `out` holds another run.
         MissingExtraError: peft is not installed, and the mode needs it.
     """
-    if settings.mode == "lora" and out is not None and toto.source is not None:
-        _check_apart(out, toto.source)
-    learning = Learning.of(data, layout, covariates, settings, toto.config)
-    windows = learning.windows(settings, toto.config, accumulation_dtype(toto.device))
+    if settings.mode == "lora" and out is not None and model.source is not None:
+        _check_apart(out, model.source)
+    generation = generation_of(model)
+    learning = Learning.of(data, layout, covariates, settings, generation)
+    windows = learning.windows(settings, generation, accumulation_dtype(model.device))
     validation = learning.validation()
     if windows.num_windows and validation.contexts:
-        plan = settings.plan(toto.config, learning.num_rows, windows.num_windows, bool(covariates))
+        plan = settings.plan(generation, learning.num_rows, windows.num_windows, bool(covariates))
         run = Supervision(plan, windows, validation, progress, trainer or {})
-        with torch.random.fork_rng(devices=[toto.device] if toto.device.type == "cuda" else []):
+        with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
-            model, result = _trained(toto, learning, run, out)
+            fitted, result = _trained(model, learning, run, out)
     else:
-        model, result = _too_short(toto, learning)
+        fitted, result = _too_short(model, learning)
     if out is not None:
-        model.save_pretrained(out)
-    return model, result
+        fitted.save_pretrained(out)
+    return fitted, result
 
 
-def _trained(toto: Toto, learning: Learning, run: Supervision, out: Path | None) -> tuple[Toto, FitResult]:
+def _trained(model: Model, learning: Learning, run: Supervision, out: Path | None) -> tuple[Model, FitResult]:
     """The better of the untouched and the trained model."""
-    record = _untouched_record(toto, learning)
+    candidate = Candidate(model, run.plan.settings, bool(learning.record.covariates))
+    record = _untouched_record(model, learning)
     windows = run.validation if record.uses_covariates else run.validation.without_covariates()
-    untouched = windows.losses(toto, record.context)
-    candidate = Candidate(toto, run.plan.settings, bool(learning.record.covariates))
+    untouched = windows.losses(model, record.context)
     with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as place:
         folder = Path(place) / TRAINING
-        _claim(folder, run.plan, learning)
+        _claim(folder, run.plan, learning, model)
         trained = train(candidate.training, run, folder, float(untouched.mean()))
         if trained.weights is None:
-            return recorded(toto, record), _without_score(float(untouched.mean()), trained)
-        model = candidate.with_weights(trained.weights)
-        losses = run.validation.losses(model, learning.record.context)
+            return recorded(model, record), _without_score(float(untouched.mean()), trained)
+        fitted = candidate.with_weights(trained.weights)
+        losses = run.validation.losses(fitted, learning.record.context)
         improved = is_better(losses, untouched)
         result = FitResult(
             zero_shot=float(untouched.mean()),
@@ -109,15 +111,19 @@ def _trained(toto: Toto, learning: Learning, run: Supervision, out: Path | None)
         result.zero_shot,
         result.reason,
     )
-    return (recorded(model, learning.record) if improved else recorded(toto, record)), result
+    return (recorded(fitted, learning.record) if improved else recorded(model, record)), result
 
 
-def _untouched_record(toto: Toto, learning: Learning) -> FitRecord:
-    """What the untouched model reads: covariates only if it knows of any, and else its usual context."""
-    if toto.model.num_prepended_tokens:
+def _untouched_record(model: Model, learning: Learning) -> FitRecord:
+    """What the untouched model reads: the covariates if it learnt them before, and else its usual context."""
+    before = FitRecord.of(model.config)
+    if before is None:
+        reads, context = generation_of(model).is_labelled, DEFAULT_CONTEXT
+    else:
+        reads = before.uses_covariates and before.covariates == learning.record.covariates
+        context = before.context
+    if reads and learning.record.covariates:
         return learning.record
-    before = FitRecord.of(toto.config)
-    context = DEFAULT_CONTEXT if before is None else before.context
     return replace(learning.record, uses_covariates=False, context=context)
 
 
@@ -127,7 +133,7 @@ def _without_score(zero_shot: float, trained: Trained) -> FitResult:
         zero_shot=zero_shot,
         score=math.nan,
         improved=False,
-        reason="it ended before the first validation; the untouched model is kept",
+        reason=f"{trained.reason}, before the first validation; the untouched model is kept",
         step=0,
         num_steps=trained.num_steps,
         seconds=trained.seconds,
@@ -146,7 +152,7 @@ def _check_apart(out: Path, source: str) -> None:
         raise InputError(f"out: {out} is the folder of the base, to which the adapter points: choose another")
 
 
-def _too_short(toto: Toto, learning: Learning) -> tuple[Toto, FitResult]:
+def _too_short(model: Model, learning: Learning) -> tuple[Model, FitResult]:
     reason = (
         f"not enough history: the longest series has {learning.longest} steps, of which the last are for "
         f"validation; with horizon {learning.record.horizon} there is nothing to train on. The untouched "
@@ -164,14 +170,18 @@ def _too_short(toto: Toto, learning: Learning) -> tuple[Toto, FitResult]:
         num_validation_windows=0,
         curve=[],
     )
-    return recorded(toto, _untouched_record(toto, learning)), result
+    return recorded(model, _untouched_record(model, learning)), result
 
 
-def _claim(folder: Path, plan: Plan, learning: Learning) -> None:
+def _claim(folder: Path, plan: Plan, learning: Learning, model: Model) -> None:
     """Write what the run is into its folder, or check it against that of the run found there."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / SETTINGS_FILE
-    run = plan.to_dict() | {"record": learning.record.to_dict(), "data": learning.fingerprint()}
+    run = plan.to_dict() | {
+        "record": learning.record.to_dict(),
+        "data": learning.fingerprint(),
+        "model": model.fingerprint(),
+    }
     mine = json.loads(json.dumps(run))
     if file.is_file():
         theirs = json.loads(file.read_text(encoding="utf-8"))

@@ -13,13 +13,13 @@ from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table, is_frame
 from toto.errors import InputError
+from toto.finetuning.generations import Generation
 from toto.finetuning.settings import FitSettings
 from toto.finetuning.split import train_ends
 from toto.finetuning.validation import Validation
 from toto.finetuning.windows import Windows
 from toto.inference.fit_record import FitRecord
 from toto.inference.pipeline_reading import Reading
-from toto.model.config import TotoConfig
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,9 @@ class Learning:
 
     @classmethod
     def of(
-        cls, data: Any, layout: Layout, covariates: Covariates, settings: FitSettings, config: TotoConfig
+        cls, data: Any, layout: Layout, covariates: Covariates, settings: FitSettings, generation: Generation
     ) -> "Learning":
-        """The series in data of any kind, for a model of this configuration.
+        """The series in data of any kind, as a model reads them.
 
         Raises:
             InputError: data or covariates that break a rule.
@@ -44,34 +44,34 @@ class Learning:
             data = data if isinstance(data, Table) else Table(data)
             covariates.check(data, layout.columns or ())
             covariates = covariates.learnt_from(data)
-        context, horizon = settings.default_context(config), settings.horizon
+        context, horizon = settings.default_context(generation), settings.horizon
         record = FitRecord(layout, covariates, horizon, context)
         series = record.read(data, layout, None, horizon, to_learn=True).series
         record = record.with_static_scales(series)
         series = [record.standardised(one) for one in series]
         _check_values(covariates, series)
-        interpolate = config.missing_values == "zero"
-        reading = Reading(config.patch_size, context, horizon, interpolate, bool(covariates))
+        labelled = generation.can_be_labelled and bool(covariates)
+        reading = Reading(generation.patch_size, context, horizon, generation.interpolates, labelled)
         return cls(series, record, reading, train_ends(series, settings.val_fraction, horizon))
 
     @property
     def num_rows(self) -> int:
         """Targets and covariates of the largest series."""
-        return max(len(one.values) + self.reading.num_exogenous(one) for one in self.series)
+        return max(self.reading.num_rows(one) for one in self.series)
 
     @property
     def longest(self) -> int:
         """Steps of the longest series."""
         return max(one.values.shape[1] for one in self.series)
 
-    def windows(self, settings: FitSettings, config: TotoConfig, dtype: torch.dtype) -> Windows:
+    def windows(self, settings: FitSettings, generation: Generation, dtype: torch.dtype) -> Windows:
         """What is trained on."""
         return Windows(
             self.series,
             self.ends,
             self.reading,
-            min_history=min(settings.horizon, config.patch_size // 2),
-            batch_size=settings.default_batch_size(config, self.num_rows),
+            min_history=min(settings.horizon, generation.patch_size // 2),
+            batch_size=settings.default_batch_size(generation, self.num_rows),
             horizon_share=settings.horizon_share,
             seed=settings.seed,
             dtype=dtype,

@@ -3,14 +3,14 @@
 import torch
 
 from toto.errors import MissingExtraError
+from toto.finetuning.generations import Generation
+from toto.inference.models import Model
 from toto.model.adapter import Adapter
-from toto.model.toto import Toto
 
-TARGETS = r".*\.(wQKV|wO|mlp\.0|mlp\.2)"
 ALPHA_PER_RANK = 2.0
 
 
-def add_adapters(toto: Toto, rank: int) -> None:
+def add_adapters(generation: Generation, rank: int) -> None:
     """Freeze all weights and put an adapter, which starts as nothing, on every linear map of the layers.
 
     Raises:
@@ -20,12 +20,13 @@ def add_adapters(toto: Toto, rank: int) -> None:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError:
         raise MissingExtraError("peft", "finetune", 'fine-tuning with mode "lora"') from None
-    toto.requires_grad_(False)
-    config = LoraConfig(r=rank, lora_alpha=int(ALPHA_PER_RANK * rank), target_modules=TARGETS)
-    inject_adapter_in_model(config, toto.model.transformer)
+    generation.model.requires_grad_(False)
+    alpha = int(ALPHA_PER_RANK * rank * generation.weight_size)
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=generation.adapted)
+    inject_adapter_in_model(config, generation.layers)
 
 
-def taken_adapter(toto: Toto, base: str) -> Adapter:
+def taken_adapter(model: Model, base: str) -> Adapter:
     """The adapters of a model, and its labels, as they are now.
 
     Args:
@@ -36,17 +37,17 @@ def taken_adapter(toto: Toto, base: str) -> Adapter:
     down: dict[str, torch.Tensor] = {}
     up: dict[str, torch.Tensor] = {}
     scale = 1.0
-    for name, module in toto.named_modules():
+    for name, module in model.named_modules():
         if isinstance(module, LoraLayer):
             down[name] = _copied(module.lora_A)
             up[name] = _copied(module.lora_B)
             scale = float(module.scaling["default"])
     labels = {
         name: weight.detach().cpu().clone()
-        for name, weight in toto.named_parameters()
+        for name, weight in model.named_parameters()
         if name.endswith("variate_label")
     }
-    return Adapter.in_published_order(base, scale, down, up, labels, toto.config.num_heads)
+    return Adapter.in_published_order(model, base, scale, down, up, labels)
 
 
 def _copied(maps: torch.nn.ModuleDict) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""The module that Lightning trains: windows in, the loss of the published models out."""
+"""The module that Lightning trains: windows in, a loss out."""
 
 import time
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from toto.finetuning.generations import generation_of
 from toto.finetuning.settings import Plan
 from toto.finetuning.validation import Validation
 from toto.finetuning.windows import WindowBatch, Windows
-from toto.model.losses import pretraining_loss
+from toto.inference.models import Model
 from toto.model.scheduler import learning_rate_factor
-from toto.model.toto import Toto
 
 
 class FineTuner(lightning.LightningModule):
@@ -24,12 +24,13 @@ class FineTuner(lightning.LightningModule):
     Lightning logs `loss` at every step and `score`, the mean of the validation losses, at every validation.
 
     Args:
-        toto: the model; what does not require gradients stays as it is.
+        toto: the model, of either generation; what does not require gradients stays as it is.
     """
 
-    def __init__(self, toto: Toto, plan: Plan, windows: Windows, validation: Validation) -> None:
+    def __init__(self, toto: Model, plan: Plan, windows: Windows, validation: Validation) -> None:
         super().__init__()
         self.toto = toto
+        self._generation = generation_of(toto)
         self.plan = plan
         self.settings = plan.settings
         self.windows = windows
@@ -38,17 +39,16 @@ class FineTuner(lightning.LightningModule):
         self._since = time.perf_counter()
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW; matrices decay, labels have a higher rate."""
-        trained = {name: p for name, p in self.toto.named_parameters() if p.requires_grad}
-        labels = [p for name, p in trained.items() if name.endswith("variate_label")]
-        others = [p for name, p in trained.items() if not name.endswith("variate_label")]
-        groups: list[dict[str, Any]] = [
-            {"params": [p for p in others if p.ndim > 1], "weight_decay": self.settings.weight_decay},
-            {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
-            {"params": labels, "weight_decay": 0.0, "factor": float(self.settings.label_factor)},
-        ]
-        groups = [{"factor": 1.0} | group for group in groups if group["params"]]
-        return torch.optim.AdamW(groups, betas=(0.9, 0.98))
+        """AdamW; matrices decay, labels and readouts have a higher rate."""
+        groups: dict[tuple[float, float], dict[str, Any]] = {}
+        for name, parameter in self.toto.named_parameters():
+            if parameter.requires_grad:
+                is_label = name.endswith("variate_label")
+                factor = self.settings.label_factor if is_label else self._generation.rate_factor(name)
+                decay = self.settings.weight_decay if parameter.ndim > 1 else 0.0
+                group = {"params": [], "factor": float(factor), "weight_decay": float(decay)}
+                groups.setdefault((factor, decay), group)["params"].append(parameter)
+        return torch.optim.AdamW(list(groups.values()), betas=(0.9, 0.98))
 
     def train_dataloader(self) -> DataLoader[WindowBatch]:
         """Batches by their numbers, from that of the step a resumed run is at."""
@@ -65,19 +65,9 @@ class FineTuner(lightning.LightningModule):
         self._set_learning_rate()
         # dropout must not depend on where a run was resumed
         torch.manual_seed(self.settings.seed * 1_000_003 + self.global_step)
-        sizes = self.toto.config
-        output = self.toto.model(
-            batch.series,
-            batch.observed,
-            torch.zeros_like(batch.series),
-            scaling_prefix_length=batch.context,
-            num_exogenous_variables=batch.num_exogenous,
-        )
-        loss = pretraining_loss(
-            output, batch.series, batch.observed, sizes.patch_size, sizes.stride, batch.weight
-        )
-        self.log("loss", loss.total, prog_bar=True)
-        return loss.total
+        loss = self._generation.loss(batch)
+        self.log("loss", loss, prog_bar=True)
+        return loss
 
     def validation_step(self, *_: Any) -> None:
         """The score of the weights as they are."""
@@ -103,7 +93,8 @@ class FineTuner(lightning.LightningModule):
         self.seconds, self._since = checkpoint["seconds"], time.perf_counter()
 
     def on_train_start(self) -> None:
-        """End a resumed run whose time was up."""
+        """Let dropout act, and end a resumed run whose time was up."""
+        self.toto.train()
         self._end_in_time()
 
     def on_train_batch_end(self, *_: Any) -> None:

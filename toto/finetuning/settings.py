@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from toto.errors import InputError
+from toto.finetuning.generations import Generation
 from toto.inference.arguments import count, seed_number
-from toto.model.config import TotoConfig
 
 MODES = ("full", "lora", "head")
 CONTEXT_PATCHES = 16
@@ -79,31 +79,33 @@ class FitSettings:
         """Settings of any types that a caller may give."""
         return cls(horizon, **given)
 
-    def plan(self, config: TotoConfig, num_rows: int, num_windows: int, covariates: bool) -> "Plan":
+    def plan(self, generation: Generation, num_rows: int, num_windows: int, covariates: bool) -> "Plan":
         """What the run is, on so many windows of so many rows, with covariates or without."""
-        batch_size = self.default_batch_size(config, num_rows)
+        batch_size = self.default_batch_size(generation, num_rows)
         return Plan(
             self,
-            self.default_context(config),
+            self.default_context(generation),
             batch_size,
             self.default_max_steps(num_windows, batch_size),
-            self.default_learning_rate(config, covariates),
+            self.default_learning_rate(generation, covariates),
         )
 
-    def default_context(self, config: TotoConfig) -> int:
+    def default_context(self, generation: Generation) -> int:
         """The context that was asked for, or some patches."""
-        return self.context or CONTEXT_PATCHES * config.patch_size
+        return self.context or CONTEXT_PATCHES * generation.patch_size
 
-    def default_learning_rate(self, config: TotoConfig, covariates: bool) -> float:
-        """The one that was asked for, or one that falls with the width of the model."""
-        width = min(1.0, _NUM_FEATURES / config.embed_dim)
+    def default_learning_rate(self, generation: Generation, covariates: bool) -> float:
+        """The one that was asked for, or one that falls with the width of the model and suits its weights."""
+        width = min(1.0, _NUM_FEATURES / generation.width)
         all_weights = covariates and self.mode == "full"
         rate = _NEW_TO_COVARIATES if all_weights else _LEARNING_RATES[self.mode]
+        if self.mode != "lora":  # adapters are scaled to the weights
+            rate *= generation.weight_size
         return float(self.learning_rate or rate * width)
 
-    def default_batch_size(self, config: TotoConfig, num_rows: int) -> int:
+    def default_batch_size(self, generation: Generation, num_rows: int) -> int:
         """The one that was asked for, or so many windows that a step has `TOKENS_PER_STEP`."""
-        patches = -(-(self.default_context(config) + self.horizon) // config.patch_size)
+        patches = -(-(self.default_context(generation) + self.horizon) // generation.patch_size)
         return self.batch_size or max(4, min(32, TOKENS_PER_STEP // (patches * num_rows)))
 
     def default_max_steps(self, num_windows: int, batch_size: int) -> int:

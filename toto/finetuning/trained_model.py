@@ -3,55 +3,54 @@
 import copy
 from collections.abc import Mapping
 
-import torch
 from torch import Tensor
 
 from toto.errors import InputError
+from toto.finetuning.generations import generation_of
 from toto.finetuning.lora import add_adapters, taken_adapter
 from toto.finetuning.settings import FitSettings
 from toto.inference.fit_record import FitRecord
-from toto.model.toto import Toto
-
-_LABEL_NOISE = 0.05
+from toto.inference.models import Model
 
 
 class Candidate:
     """A copy of a model, in which what the mode says requires gradients.
 
     Args:
-        toto: stays as it is.
+        model: stays as it is.
         settings: `mode` and `rank`.
-        labels: whether targets and covariates are told apart.
+        labels: whether targets and covariates are told apart, by a model that can.
 
     Raises:
         InputError: adapters for a model that was loaded from nowhere.
     """
 
-    def __init__(self, toto: Toto, settings: FitSettings, labels: bool) -> None:
-        if settings.mode == "lora" and toto.source is None:
+    def __init__(self, model: Model, settings: FitSettings, labels: bool) -> None:
+        if settings.mode == "lora" and model.source is None:
             raise InputError(
                 'mode "lora" needs a model that was loaded by from_pretrained, to which the adapter can '
                 "point: save this one and load it, or use another mode"
             )
         self._mode = settings.mode
-        self._base = copy.deepcopy(toto).float().eval()
+        self._base = copy.deepcopy(model).float().eval()
         if labels:
-            _enable_labels(self._base, settings.seed)
+            generation_of(self._base).add_labels(settings.seed)
         self.training = copy.deepcopy(self._base)
         self.training.adapter = None
+        generation = generation_of(self.training)
         if settings.mode == "lora":
-            add_adapters(self.training, settings.rank)
+            add_adapters(generation, settings.rank)
         elif settings.mode == "head":
             self.training.requires_grad_(False)
-            self.training.model.unembed.requires_grad_(True)
-            self.training.model.output_distribution.requires_grad_(True)
+            for head in generation.heads:
+                head.requires_grad_(True)
         else:
             self.training.requires_grad_(True)
         for name, parameter in self.training.named_parameters():
             if name.endswith("variate_label"):
                 parameter.requires_grad_(True)
 
-    def with_weights(self, weights: Mapping[str, Tensor]) -> Toto:
+    def with_weights(self, weights: Mapping[str, Tensor]) -> Model:
         """The model with trained weights, as `training` has them; it can be saved."""
         self.training.load_state_dict(weights)
         model = copy.deepcopy(self._base)
@@ -66,23 +65,8 @@ class Candidate:
         return model.requires_grad_(True).eval()
 
 
-def recorded(toto: Toto, record: FitRecord) -> Toto:
+def recorded(model: Model, record: FitRecord) -> Model:
     """A copy of a model with a record in its configuration."""
-    model = copy.deepcopy(toto)
-    model.config = model.model.config = record.into(toto.config)
+    model = copy.deepcopy(model)
+    model.config = model.backbone.config = record.into(model.config)
     return model
-
-
-def _enable_labels(toto: Toto, seed: int) -> None:
-    """Labels that change little at first: both near the token of a patch without values."""
-    backbone = toto.model
-    if backbone.num_prepended_tokens:
-        return
-    backbone.enable_variate_labels()
-    generator = torch.Generator().manual_seed(seed)
-    empty = backbone.patch_embed.projection.bias.detach()
-    empty = empty / empty.norm().clamp(min=1e-6)
-    for label in (backbone.target_variate_label, backbone.exogenous_variate_label):
-        noise = torch.randn(empty.shape, generator=generator).to(empty) * empty.numel() ** -0.5
-        assert label is not None
-        label.data.copy_(empty + _LABEL_NOISE * noise)

@@ -10,19 +10,19 @@ from typing import Any, NamedTuple
 
 import torch
 
-from toto.errors import MissingExtraError
+from toto.errors import InputError, MissingExtraError
 from toto.finetuning.settings import Plan
 from toto.finetuning.validation import Validation
 from toto.finetuning.windows import Windows
+from toto.inference.models import Model
 from toto.inference.progress import Progress
-from toto.model.toto import Toto
 
 try:
     import lightning
-    from lightning.pytorch.callbacks import ModelCheckpoint
 
-    from toto.finetuning.callbacks import Curve, Patience, Told
+    from toto.finetuning.callbacks import Curve, DivergenceError, Finite, Kept, LastStep, Patience, Told
     from toto.finetuning.module import FineTuner
+    from toto.finetuning.trainer_options import checked_options
 except ImportError:
     raise MissingExtraError("lightning", "finetune", "fine-tuning") from None
 
@@ -38,6 +38,9 @@ class Supervision:
 
     progress: called as progress(done, total); True: the bar of Lightning.
     options: for `lightning.Trainer`, over those that are chosen here.
+
+    Raises:
+        InputError: options that are not for callers.
     """
 
     plan: Plan
@@ -45,6 +48,10 @@ class Supervision:
     validation: Validation
     progress: Progress | bool | None
     options: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        """Check the options before anything takes time."""
+        object.__setattr__(self, "options", checked_options(self.options))
 
 
 class Trained(NamedTuple):
@@ -61,7 +68,7 @@ class Trained(NamedTuple):
     reason: str
 
 
-def train(toto: Toto, run: Supervision, folder: Path, untouched: float) -> Trained:
+def train(toto: Model, run: Supervision, folder: Path, untouched: float) -> Trained:
     """Train until the steps or the time are spent or scores get no better; resume what `folder` holds.
 
     Args:
@@ -72,12 +79,13 @@ def train(toto: Toto, run: Supervision, folder: Path, untouched: float) -> Train
     module = FineTuner(toto, plan, run.windows, run.validation)
     curve = Curve(folder / CURVE_FILE, untouched)
     stopping = Patience("score", patience=plan.settings.patience, mode="min")
-    best = ModelCheckpoint(folder, BEST, monitor="score", mode="min", enable_version_counter=False)
+    best = Kept(folder, BEST, monitor="score", mode="min", enable_version_counter=False)
     # behind the others, whose states it keeps
-    newest = ModelCheckpoint(folder, LAST, save_on_train_epoch_end=False, enable_version_counter=False)
-    callbacks = [curve, stopping, *options.get("callbacks", []), best, newest]
+    newest = Kept(folder, LAST, save_on_train_epoch_end=False, enable_version_counter=False)
+    watching = [Finite(), curve, stopping, LastStep(plan.max_steps)]
     if callable(progress):
-        callbacks.append(Told(progress, plan.max_steps))
+        watching.append(Told(progress, plan.max_steps))
+    callbacks = [*watching, *options["callbacks"], best, newest]
     chosen: dict[str, Any] = {
         "accelerator": toto.device.type,
         "devices": 1,
@@ -91,17 +99,42 @@ def train(toto: Toto, run: Supervision, folder: Path, untouched: float) -> Train
         "enable_model_summary": False,
         "default_root_dir": folder,
     }
-    last = folder / f"{LAST}.ckpt"
+    diverged = None
     with _quiet():
         trainer = lightning.Trainer(**chosen | dict(options) | {"callbacks": callbacks})
-        trainer.fit(module, ckpt_path=last if last.is_file() else None, weights_only=True)
+        try:
+            trainer.fit(module, ckpt_path=_newest(folder), weights_only=True)
+        except DivergenceError as error:
+            diverged = f"it diverged, {error}: a lower learning_rate may help"
     found = folder / f"{BEST}.ckpt"
     weights = _weights(found) if found.is_file() else None
-    if trainer.global_step >= plan.max_steps:
-        reason = "all steps done"
-    else:
-        reason = "the time is up" if module.progress() >= 1 else "no better score for some validations"
+    reason = diverged or _reason(trainer.global_step >= plan.max_steps, module.progress() >= 1, stopping)
     return Trained(weights, curve.rows, trainer.global_step, module.elapsed(), reason)
+
+
+def _newest(folder: Path) -> Path | None:
+    """The checkpoint to go on from.
+
+    Raises:
+        InputError: the best weights, which belong to it, are gone.
+    """
+    newest, best = folder / f"{LAST}.ckpt", folder / f"{BEST}.ckpt"
+    if newest.is_file() and not best.is_file():
+        raise InputError(
+            f"out: {folder} holds {newest.name} without {best.name}, so that the run cannot go on: put it "
+            "back, or remove the folder to begin anew"
+        )
+    return newest if newest.is_file() else None
+
+
+def _reason(steps_done: bool, time_is_up: bool, stopping: Patience) -> str:
+    if steps_done:
+        return "all steps done"
+    if time_is_up:
+        return "the time is up"
+    if stopping.wait_count >= stopping.patience:
+        return "no better score for some validations"
+    return "it was stopped by a callback"
 
 
 def _weights(checkpoint: Path) -> dict[str, torch.Tensor]:

@@ -1,17 +1,18 @@
 """How good a model forecasts the part that is held out, by the same calls that will use it."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
+from toto.data.forecast_frame import FrameKind
 from toto.data.interpolation import interpolated
 from toto.data.regular_series import RegularSeries
-from toto.inference.forecaster import TotoForecaster
-from toto.inference.pipeline_batches import Batches
-from toto.model.toto import Toto
+from toto.inference.models import Model, forecaster_of
+from toto.inference.pipeline_inputs import Inputs
+from toto.inference.pipeline_run import forecast_rows
+from toto.inference.pipeline_settings import Settings
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MAX_WINDOWS = 128
@@ -64,35 +65,15 @@ class Validation:
         contexts = [replace(one, past=None, known=None, static=None) for one in self.contexts]
         return replace(self, contexts=contexts)
 
-    def losses(self, toto: Toto, context: int) -> Float[np.ndarray, " windows"]:
+    def losses(self, model: Model, context: int) -> Float[np.ndarray, " windows"]:
         """The loss of a model in every window, each forecast from its last `context` steps."""
-        config = toto.config
-        batches = Batches(
-            config,
-            context,
-            self.horizon,
-            NUM_SAMPLES,
-            config.missing_values == "zero",
-            toto.model.num_prepended_tokens > 0,
-        )
-        found = np.zeros(len(self.contexts))
-        for batch in batches.of(self.contexts):
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", ".*hold no real value")
-                forecast = TotoForecaster(toto).forecast(
-                    batch.inputs,
-                    self.horizon,
-                    NUM_SAMPLES,
-                    seed=0,
-                    series_ids=batch.places,
-                    variance_reduction=True,
-                    keep_distribution=True,
-                    future_exogenous_variables=batch.known_future,
-                )
-            predicted = forecast.quantile(list(LEVELS))[:, :, : batch.num_targets].cpu().numpy()
-            for row, place in enumerate(batch.places):
-                found[place] = self._loss(place, predicted[:, row])
-        return found
+        settings = Settings(self.horizon, context, NUM_SAMPLES, LEVELS, seed=0, keep_samples=False)
+        counts = [len(one.values) for one in self.contexts]
+        inputs = Inputs(self.contexts, list(range(len(counts))), (sum(counts),), FrameKind())
+        rows = forecast_rows(forecaster_of(model), inputs, settings)
+        predicted = np.stack([rows.quantile(level).numpy() for level in LEVELS])
+        of_windows = np.split(predicted, np.cumsum(counts)[:-1], axis=1)
+        return np.array([self._loss(place, found) for place, found in enumerate(of_windows)])
 
     def _loss(self, place: int, predicted: Float[np.ndarray, "levels variates horizon"]) -> float:
         error = self.actual[place] - predicted

@@ -92,13 +92,16 @@ class Windows:
         reading = self.reading
         part, whole = one.until(origin, reading.horizon), one.values[:, : origin + reading.horizon]
         exogenous = reading.exogenous(part)
-        targets = np.concatenate([reading.seen(part), whole[:, origin:]], axis=1)
-        wanted = np.zeros((len(targets) + len(exogenous), targets.shape[1]), bool)
-        wanted[: len(targets)] = np.isfinite(whole[:, -targets.shape[1] :])
+        seen = reading.seen(part)  # with past covariates, if these are variates like the targets
+        ahead = np.full((len(seen), reading.horizon), np.nan)
+        ahead[: len(whole)] = whole[:, origin:]
+        variates = np.concatenate([seen, ahead], axis=1)
+        wanted = np.zeros((len(variates) + len(exogenous), variates.shape[1]), bool)
+        wanted[: len(whole)] = np.isfinite(whole[:, -variates.shape[1] :])
         before = self._context - reading.num_steps(part)
         behind = self._steps - self._context - reading.horizon
         sides = ((0, 0), (before, behind))
-        rows = np.concatenate([targets, exogenous])
+        rows = np.concatenate([variates, exogenous])
         return np.pad(rows, sides, constant_values=np.nan), np.pad(wanted, sides)
 
     @property
@@ -114,7 +117,7 @@ class Windows:
         return self._context + self.reading.horizon + -self.reading.horizon % self.reading.patch_size
 
     def _weight(self, shape: "_Shape") -> Float[Tensor, "1 variates time"]:
-        weight = torch.zeros(1, shape.num_targets + shape.num_exogenous, self._steps)
+        weight = torch.zeros(1, shape.num_rows, self._steps)
         context, horizon = self._context, self.reading.horizon
         targets = weight[:, : shape.num_targets]
         targets[..., :context] = (1 - self.horizon_share) / context
@@ -126,12 +129,14 @@ class _Shape(NamedTuple):
     """Series with equally many targets and covariates.
 
     starts: the number of windows in the series before each, and in all.
+    num_rows: of a window; targets come first, exogenous covariates last.
     """
 
     places: list[int]
     starts: Int[np.ndarray, " series_and_one"]
     num_targets: int
     num_exogenous: int
+    num_rows: int
 
 
 def _by_shape(series: Sequence[RegularSeries], counts: Sequence[int], reading: Reading) -> list[_Shape]:
@@ -139,7 +144,8 @@ def _by_shape(series: Sequence[RegularSeries], counts: Sequence[int], reading: R
     found: dict[Any, list[int]] = {}
     for place, (one, count) in enumerate(zip(series, counts, strict=True)):
         if count:
-            found.setdefault((len(one.values), reading.num_exogenous(one)), []).append(place)
+            shape = (len(one.values), reading.num_exogenous(one), reading.num_rows(one))
+            found.setdefault(shape, []).append(place)
     return [
         _Shape(places, np.cumsum([0, *(counts[place] for place in places)]), *shape)
         for shape, places in found.items()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 CONFIG_KEY = "fine_tuning"
 
+Config = TypeVar("Config", bound=TotoConfig | Toto2Config)
+
 _REMEMBERED = ("time_column", "columns", "id_column", "group", "together", "aggregate", "day_first")
 
 
@@ -31,7 +33,7 @@ class FitRecord:
     covariates: by name and kind.
     horizon: steps that known covariates reach beyond a series.
     context: the last steps of a series that the model sees.
-    uses_covariates: False: the model was better without, and they are checked and not read.
+    uses_covariates: False: the model was better without, and does not look at them.
     static_scales: mean and deviation of every static covariate over the series.
     """
 
@@ -48,7 +50,7 @@ class FitRecord:
         values = config.extra.get(CONFIG_KEY)
         return None if values is None else cls.from_dict(values)
 
-    def into(self, config: TotoConfig) -> TotoConfig:
+    def into(self, config: Config) -> Config:
         """The configuration with this record."""
         return replace(config, extra=config.extra | {CONFIG_KEY: self.to_dict()})
 
@@ -71,14 +73,12 @@ class FitRecord:
                 f"{', '.join(layout.past_covariates)}"
             )
         if not (isinstance(data, Table) or is_frame(data)):
-            if self.covariates:
-                raise InputError(
-                    f"data must be a data frame: the model has covariates by name "
-                    f"({', '.join(self.names)}), got {type(data).__name__}"
-                )
+            self._check_arrays(data)
             return read_inputs(data, layout, future, horizon)
         table = data if isinstance(data, Table) else Table(data)
         layout = self._completed(layout)
+        if not self.uses_covariates:
+            return read_inputs(table.without(self.covariates.columns), layout, None, horizon)
         self.covariates.check(table, layout.columns or ())
         known = None if to_learn else self._known_future(future, horizon)
         covariates = self.covariates
@@ -92,6 +92,21 @@ class FitRecord:
         beyond = 0 if to_learn else horizon
         return inputs._replace(series=[self._prepared(one, beyond) for one in inputs.series])
 
+    def _check_arrays(self, data: Any) -> None:
+        """`InputError` for what is no frame, if the model needs columns or time stamps."""
+        if not self.uses_covariates:
+            return
+        if self.covariates.columns:
+            raise InputError(
+                f"data must be a data frame: the model has covariates by name ({', '.join(self.names)}), got "
+                f"{type(data).__name__}"
+            )
+        if self.covariates:
+            raise InputError(
+                "data must be a data frame with time stamps, which calendar and holidays need, got "
+                f"{type(data).__name__}"
+            )
+
     @classmethod
     def note_unread(cls, config: TotoConfig | Toto2Config, what: str) -> None:
         """Log a warning if a model has covariates and reads them, but not for `what`."""
@@ -101,6 +116,15 @@ class FitRecord:
                 "the model was trained with the covariates %s; %s reads none of them and may be worse",
                 ", ".join(record.names),
                 what,
+            )
+
+    def check_horizon(self, horizon: int) -> None:
+        """`InputError` for a horizon that known covariates were not trained for."""
+        ahead = self.covariates.known or self.covariates.calendar or self.covariates.holidays
+        if self.uses_covariates and ahead and horizon > self.horizon:
+            raise InputError(
+                f"horizon must be at most {self.horizon}, for which the model was trained with known "
+                f"covariates, got {horizon}: fit it with a longer horizon"
             )
 
     @property
@@ -149,11 +173,7 @@ class FitRecord:
             InputError: none where one is needed, one where none is, or a horizon that it cannot serve.
         """
         covariates = self.covariates
-        if (covariates.known or covariates.calendar or covariates.holidays) and horizon > self.horizon:
-            raise InputError(
-                f"horizon must be at most {self.horizon}, for which the model was trained with known "
-                f"covariates, got {horizon}: fit it with a longer horizon"
-            )
+        self.check_horizon(horizon)
         if not covariates.known:
             if future is not None:
                 raise InputError("future: the model was trained without known covariates: leave it out")
@@ -169,12 +189,10 @@ class FitRecord:
                 raise InputError(
                     f"{table.name}: no column {name!r}, a known covariate; there are {table.columns()}"
                 )
-        return covariates.as_numbers(table)
+        return covariates.as_numbers_to_use(table)
 
     def _prepared(self, one: RegularSeries, horizon: int) -> RegularSeries:
-        one = self.covariates.with_calendar(one, horizon)
-        one = self.standardised(one)
-        return one if self.uses_covariates else replace(one, past=None, known=None, static=None)
+        return self.standardised(self.covariates.with_calendar(one, horizon))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, SupportsIndex, overload
 
 import torch
 from jaxtyping import Float, Shaped
-from torch import Tensor
+from torch import Tensor, nn
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
@@ -240,7 +240,7 @@ class TotoForecaster:
 
 
 @contextmanager
-def dropout_off(model: TotoBackbone) -> Iterator[None]:
+def dropout_off(model: nn.Module) -> Iterator[None]:
     """Every module in evaluation mode, and back to its own; not for several threads in training mode."""
     training = [module for module in model.modules() if module.training]
     for module in training:

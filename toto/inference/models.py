@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 
-from toto.errors import InputError
 from toto.inference.forecaster import TotoForecaster
 from toto.inference.forecaster2 import Toto2Forecaster
 from toto.model import checkpoint
@@ -32,11 +31,11 @@ def load_model(
 
     Args:
         name: a bundled model, a folder, a .safetensors file with its config.json beside it, or a hub id.
-        loading: `strict` and fields of the configuration, of models of the first generation.
+        loading: `strict` and fields of the configuration.
 
     Raises:
         CheckpointError: no such model.
-        InputError: `loading` for a model of the second generation.
+        ConfigError: no such field.
     """
     hub: dict[str, Any] = {
         "revision": revision,
@@ -46,11 +45,8 @@ def load_model(
     }
     path = checkpoint.locate(name, force_download=force_download, **hub)
     where: dict[str, Any] = {"map_location": map_location, "torch_dtype": torch_dtype}
-    if checkpoint.generation(path) == 1:
-        return Toto.from_pretrained(name, **where, **hub, **loading)  # by its name, which it remembers
-    if loading:
-        raise InputError(f"{', '.join(loading)} cannot be given for a model of the second generation: {name}")
-    return Toto2Model.from_pretrained(path, **where)
+    kind = Toto if checkpoint.generation(path) == 1 else Toto2Model
+    return kind.from_pretrained(name, **where, **hub, **loading)  # by its name, which it remembers
 
 
 def forecaster_of(model: Any) -> Forecaster:

@@ -18,7 +18,8 @@ from toto.inference.monitor_actuals import Scores, WaitingForecast, interval_end
 from toto.inference.monitor_reading import Columns, count_numbers, num_unmet, read_for_all
 from toto.inference.monitor_report import UNITS, MonitorReport, MonitorThresholds, Totals, is_number
 from toto.inference.monitor_windows import Coverage, Quantity
-from toto.inference.pipeline_forecast import PipelineForecast
+from toto.inference.pipeline_arguments import DECILES
+from toto.inference.pipeline_forecast import PipelineForecast, checked_levels
 from toto.inference.pipeline_rows import TAILS
 from toto.inference.quantile_forecast import check_levels
 from toto.model2.toto2 import LEVELS
@@ -48,7 +49,7 @@ class ForecastMonitor:
             replay of the past. What is not given is the mean of the first window.
         history: values of each quantity that are kept for `plot`.
         max_waiting: steps of forecasts that may wait for their actual values, 33 bytes each; beyond that the
-            oldest forecasts are given up.
+            oldest forecasts are given up, but never the newest.
         clock: tells the seconds since 1970 at which something is recorded; of a replay, those of the data.
 
     Raises:
@@ -95,10 +96,12 @@ class ForecastMonitor:
         """
         if not draws_paths(pipeline.model) and options.get("tails", "error") == "error":
             check_levels(f"the ends of the interval {self.interval:g}", self._ends, LEVELS, TAILS)
+        wanted = checked_levels("quantile_levels", options.pop("quantile_levels", DECILES))
+        levels = (*wanted, 0.5, *self._ends)  # large forecasts keep these alone
         start = time.perf_counter()
-        forecast = pipeline.forecast(data, horizon, **options)
+        forecast = pipeline.forecast(data, horizon, quantile_levels=levels, **options)
         self.record(forecast, time.perf_counter() - start)
-        return forecast
+        return replace(forecast, levels=tuple(sorted(set(wanted))))
 
     def record(self, forecast: PipelineForecast, latency_seconds: float) -> int:
         """Record a forecast.
@@ -108,7 +111,8 @@ class ForecastMonitor:
 
         Raises:
             InputError: no forecast of a pipeline, a latency that is no number of at least 0; or a forecast
-                that does not have the interval, such as one so large that it kept other quantiles alone.
+                that does not have the interval, such as one so large that it kept other quantiles alone:
+                `forecast` asks for those that are needed.
         """
         if not isinstance(forecast, PipelineForecast):
             raise InputError(f"forecast must be that of a pipeline, got {type(forecast).__name__}")
@@ -142,8 +146,8 @@ class ForecastMonitor:
                 waits for a value of that series at that time. Or, with a ticket, an array in the shape of
                 that forecast's median, NaN where nothing has come yet.
             ticket: what `record` returned.
-            aggregate, day_first: of a frame, as in `TotoPipeline.forecast`; all rows of a step that are to be
-                one value come in one frame.
+            aggregate, day_first: of a frame, as in `TotoPipeline.forecast` (None: as the data of each
+                forecast were read); all rows of a step that are to be one value come in one frame.
 
         Returns:
             How many steps of forecasts got their value, each once. A value that nothing waited for is counted
@@ -216,9 +220,9 @@ class ForecastMonitor:
         return plot_monitor(report, histories, title)
 
     def _make_room(self) -> None:
-        """Give up the oldest forecasts while too many steps are kept."""
+        """Give up the oldest forecasts while too many steps are kept; the newest always stays."""
         size = sum(one.size for one in self._waiting.values())
-        while size > self._max_waiting:
+        while size > self._max_waiting and len(self._waiting) > 1:
             oldest = self._waiting.pop(next(iter(self._waiting)))
             size -= oldest.size
             if oldest.waiting.all() and not self._totals.num_dropped:

@@ -59,6 +59,7 @@ class WaitingForecast:
         self.scale = np.concatenate([naive_errors(one.values) for one in forecast.series])
         self.shape = (*forecast.shape, forecast.horizon)
         self.columns = Columns.of(forecast.series)
+        self._aggregate = forecast.series[0].aggregate
         self.waiting: Bool[np.ndarray, "rows horizon"] = np.ones(self.median.shape, bool)
         self._row_of = {label: row for row, label in enumerate(forecast.labels)}
         self._grids: list[tuple[Shaped[np.ndarray, " horizon"], Any]] = []  # and how far off a stamp may be
@@ -95,6 +96,10 @@ class WaitingForecast:
     def place(self, actuals: Actuals, aggregate: str | None) -> tuple[Placed, Int[np.ndarray, " found"]]:
         """What belongs to this forecast, one value for a step, and the places of all that do.
 
+        Args:
+            actuals: the values of a frame.
+            aggregate: what is made of several of one step; None: what was made of those of the data.
+
         Raises:
             InputError: several values for one step, and no `aggregate`.
         """
@@ -111,6 +116,7 @@ class WaitingForecast:
             np.argsort(actuals.moments[found], kind="stable")
         ]  # for the first and the last of a step
         flat = rows[found] * self.median.shape[1] + steps[found]
+        aggregate = aggregate or self._aggregate
         if aggregate is None:
             actuals.check_repeated(flat, found)
         return self._combined(flat, actuals.values[found], aggregate), found

@@ -1,6 +1,7 @@
 """Frames of what has happened, read with the columns of what was forecast."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +13,12 @@ from toto.data.table import Table, find_time_column, read_values
 from toto.errors import InputError
 
 
-class Columns(NamedTuple):
+@dataclass(frozen=True)
+class Columns:
     """Under which names the data of a forecast came; `id_column` is None for data that were not long.
 
     has_zone: whether its times are in a time zone; None: they are numbers.
+    day_first: how its dates were read, and `as_before` a stamp of them, by which others are.
     """
 
     time: str
@@ -23,6 +26,8 @@ class Columns(NamedTuple):
     targets: tuple[str, ...]
     several_targets: bool
     has_zone: bool | None
+    day_first: bool | None
+    as_before: Stamps = field(compare=False)
 
     @classmethod
     def of(cls, series: Sequence[RegularSeries]) -> "Columns":
@@ -31,7 +36,15 @@ class Columns(NamedTuple):
         targets = dict.fromkeys(variate for one in series for variate in one.variates)
         id_column = first.id_column if first.ids else None
         has_zone = first.time_zone is not None if first.grid.counts_time else None
-        return cls(first.time_column, id_column, tuple(targets), first.several_targets, has_zone)
+        return cls(
+            first.time_column,
+            id_column,
+            tuple(targets),
+            first.several_targets,
+            has_zone,
+            first.day_first,
+            first.as_before,
+        )
 
 
 class Actuals(NamedTuple):
@@ -110,7 +123,7 @@ def read_actuals(frame: Any, columns: Columns, day_first: bool | None = None) ->
         raise InputError(
             f"actuals need columns of the forecast, {', '.join(columns.targets)}; there are {table.columns()}"
         )
-    stamps = read_stamps(table, time_column, day_first)
+    stamps = read_stamps(table, time_column, day_first, columns.as_before)
     _check_zone(time_column, stamps, columns)
     return Actuals(
         table,

@@ -14,7 +14,7 @@ from toto.errors import InputError
 from toto.inference.arguments import count, flag
 from toto.inference.compilation import RuntimeSettings
 from toto.inference.fit_record import FitRecord
-from toto.inference.models import Model, draws_paths, forecaster_of
+from toto.inference.models import Model, forecaster_of
 from toto.inference.pipeline_arguments import (
     DECILES,
     DEFAULT_CONTEXT,
@@ -23,16 +23,18 @@ from toto.inference.pipeline_arguments import (
     history_layout,
     method_layout,
     names_of,
+    names_or_arrays,
 )
 from toto.inference.pipeline_distribution import PipelineDistribution
 from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.pipeline_inputs import Inputs, read_inputs
+from toto.inference.pipeline_inputs import Inputs, is_table, read_inputs
 from toto.inference.pipeline_predict import predict_paths, predict_quantiles
 from toto.inference.pipeline_run import forecast_inputs
 from toto.inference.progress import Progress
 from toto.model.toto import DEFAULT_MODEL
 
 if TYPE_CHECKING:  # rooms above this one, which its methods open when they are called
+    from toto.alarms.series_watch import SeriesWatch
     from toto.anomaly.series_detection import SeriesDetection
     from toto.anomaly.series_scores import SeriesScores
     from toto.finetuning.result import FitResult
@@ -102,7 +104,7 @@ class TotoPipeline:
         group: str | None = None,
         multivariate: bool = False,
         future: Any = None,
-        past_covariates: str | Iterable[str] = (),
+        past_covariates: Any = (),
         aggregate: str | None = None,
         day_first: bool | None = None,
         missing: str = "auto",
@@ -127,7 +129,8 @@ class TotoPipeline:
                 or tensor [time], [variates, time] or [batch, variates, time]; or a list of series [time] or
                 [variates, time] of any lengths. NaN is missing.
             horizon: steps to forecast.
-            columns: the targets (None: `y` of a long frame, all of a wide one that are nothing else).
+            columns: the targets (None: of a wide frame all that are nothing else, of a long one `y`, or the
+                only such).
             id_column: makes a frame long (None: `unique_id`, if there is one).
             time_column: None: found by its name (ds, time, timestamp, date, ...) or its dates.
             group: column of a long frame; series with the same value in it see each other. The id column
@@ -135,8 +138,12 @@ class TotoPipeline:
             multivariate: True lets all series of a frame see each other, or the variates of an array.
             future: a frame with the values of covariates in the future, under the names they have in `data`,
                 beside the time and id columns. It must cover every step of every series. A fine-tuned model
-                reads from it the covariates it was trained with.
-            past_covariates: columns that help to forecast and are not forecast.
+                reads from it the covariates it was trained with. Of arrays: these covariates from the first
+                step of a series to the end of the horizon or further, [time + horizon] or [covariates, time +
+                horizon]; of several series [batch, covariates, time + horizon], or a list with an array or
+                None for each.
+            past_covariates: columns that help to forecast and are not forecast. Of arrays: their values in
+                the steps of a series, in the same shapes as `future`.
             aggregate: "mean", "sum", "min", "max", "first" or "last" of several rows on one step (None: an
                 error).
             day_first: what 01/02/2026 is: True the 1st of February, False the 2nd of January (None: an error
@@ -175,17 +182,18 @@ class TotoPipeline:
             tails=tails,
             decode_block_size=decode_block_size,
         )
+        names, past = names_or_arrays(data, past_covariates)
         layout = forecast_layout(
             columns=columns,
             id_column=id_column,
             time_column=time_column,
             group=group,
             multivariate=multivariate,
-            past_covariates=past_covariates,
+            past_covariates=names,
             aggregate=aggregate,
             day_first=day_first,
         )
-        inputs = self._read(data, layout, future, settings.horizon)
+        inputs = self._read(data, layout, future, settings.horizon, past)
         return forecast_inputs(self.forecaster, inputs, settings, progress)
 
     def predict_distribution(
@@ -194,6 +202,7 @@ class TotoPipeline:
         horizon: SupportsIndex,
         *,
         future: Any = None,
+        past_covariates: Any = (),
         num_paths: SupportsIndex = 64,
         context: SupportsIndex | None = None,
         missing: str = "auto",
@@ -206,9 +215,9 @@ class TotoPipeline:
         model predicts given each of `num_paths` paths.
 
         Args:
-            data, horizon, future, context, missing, seed: as in `forecast`.
-            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `past_covariates`,
-                `aggregate` and `day_first` of `forecast`.
+            data, horizon, future, past_covariates, context, missing, seed: as in `forecast`.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`.
             num_paths: paths that the steps behind the first patch are a mixture over.
 
         Raises:
@@ -225,7 +234,9 @@ class TotoPipeline:
             missing=missing,
             tails="exponential",
         )
-        inputs = self._read(data, method_layout(self.predict_distribution, layout), future, steps)
+        names, past = names_or_arrays(data, past_covariates)
+        columns = method_layout(self.predict_distribution, {**layout, "past_covariates": names})
+        inputs = self._read(data, columns, future, steps, past)
         return PipelineDistribution.of(forecast_inputs(self.forecaster, inputs, settings))
 
     def score(
@@ -266,7 +277,7 @@ class TotoPipeline:
         false_alarms: str | float = "1/1000 steps",
         *,
         clean: float | int = 0.5,
-        detector: str = "likelihood",
+        detector: str = "deviation",
         combine: str = "simes",
         direction: str = "both",
         persistence: SupportsIndex = 1,
@@ -283,7 +294,7 @@ class TotoPipeline:
             data: as in `forecast`; `multivariate=True` or `group` make one score of several series.
             false_alarms: events to expect of clean data, of each series: "1/week", "2/day", "1/5000 steps".
             clean: share of a series, from its start, to calibrate on: the cleaner, the better.
-            detector: "likelihood", "quantile", "z-score" or "deviation".
+            detector: "deviation", "likelihood", "quantile" or "z-score".
             combine, direction, persistence, cool_down, floor, max_steps_ahead: as in `Detector`.
             context: steps that a prediction sees at most.
             interval_seconds: of a step, for a rate per time where the data has no time stamps.
@@ -338,11 +349,10 @@ class TotoPipeline:
                 `day_first` of `forecast`.
 
         Raises:
-            InputError: a history or an argument that breaks a rule, or a model that predicts quantiles.
+            InputError: a history or an argument that breaks a rule.
         """
         from toto.streaming.series_stream import SeriesStream
 
-        self._check_draws_paths("stream", "append to your data and call forecast and score")
         columns = history_layout(self.stream, layout)
         FitRecord.note_unread(self.model.config, "stream")
         return SeriesStream.begin(
@@ -363,8 +373,72 @@ class TotoPipeline:
         """
         from toto.streaming.series_stream import SeriesStream
 
-        self._check_draws_paths("load_stream", "append to your data and call forecast and score")
         return SeriesStream.load(path, self.forecaster, self._forecast)
+
+    def watch(
+        self,
+        history: Any,
+        false_alarms: str | float = "1/1000 steps",
+        *,
+        detector: str = "deviation",
+        combine: str = "simes",
+        direction: str = "both",
+        persistence: SupportsIndex = 1,
+        cool_down: SupportsIndex = 10,
+        floor: float | int | None = None,
+        context: SupportsIndex = DEFAULT_CONTEXT,
+        interval_seconds: float | int | None = None,
+        **layout: Any,
+    ) -> "SeriesWatch":
+        """Live series that are watched: append steps as they arrive, get alarms at a wanted rate.
+
+        Every step is compared with what was predicted of it from all steps before it.
+
+        Args:
+            history: as in `stream`; of every series at least 20 steps that can be scored. What is strange is
+                learnt from its newest 4096 steps.
+            false_alarms: alarms to expect of clean data, of each series: "1/week", "2/day", "1/5000 steps".
+            detector: "deviation", "likelihood", "quantile" or "z-score".
+            combine, direction, persistence, floor: as in `Detector`.
+            cool_down: quiet steps after which a variate that was to blame is news again.
+            context: steps that are remembered.
+            interval_seconds: of a step, for a rate per time where the data has no time stamps.
+            layout: `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+                `day_first` of `forecast`.
+
+        Raises:
+            InputError: a history or an argument that breaks a rule.
+        """
+        from toto.alarms.series_watch import SeriesWatch
+
+        columns = history_layout(self.watch, layout)
+        FitRecord.note_unread(self.model.config, "watch")
+        return SeriesWatch.begin(
+            self.forecaster,
+            self._forecast,
+            history,
+            columns,
+            detector=detector,
+            interval_seconds=interval_seconds,
+            max_context=count("context", context),
+            false_alarms=false_alarms,
+            combine=combine,
+            direction=direction,
+            persistence=persistence,
+            cool_down=cool_down,
+            floor=floor,
+        )
+
+    def load_watch(self, path: str | Path) -> "SeriesWatch":
+        """The watch in a file that `watch.save` wrote, with all that it learnt.
+
+        Raises:
+            CheckpointError: no such file, or not one of streams.
+            InputError: streams that were not watched, or a model of other patches.
+        """
+        from toto.alarms.series_watch import SeriesWatch
+
+        return SeriesWatch.load(path, self.forecaster, self._forecast)
 
     def fit(
         self,
@@ -427,7 +501,6 @@ class TotoPipeline:
             InputError: data, covariates or an argument that breaks a rule; `out` holds another run.
             MissingExtraError: lightning, or for "lora" peft, is not installed.
         """
-        self._check_draws_paths("fit", "fine-tune a Toto of the first generation")
         from toto.finetuning.fit import fit
         from toto.finetuning.settings import FitSettings
 
@@ -467,19 +540,19 @@ class TotoPipeline:
         """Write the model to a folder that `from_pretrained` loads; of one with an adapter, the adapter."""
         self.model.save_pretrained(folder)
 
-    def _check_draws_paths(self, name: str, way_out: str) -> None:
-        """Raise for what is not built for models that predict quantiles.
+    def _read(self, data: Any, layout: Layout, future: Any, horizon: int, past: Any = None) -> Inputs:
+        """Series and covariates, those of a fine-tuned model as it was trained with them.
 
         Raises:
-            InputError: the model is one of these.
+            InputError: data that break a rule, or covariates for a model that was trained without.
         """
-        if not draws_paths(self.model):
-            raise InputError(f"{name} is not built for models that predict quantiles: {way_out}")
-
-    def _read(self, data: Any, layout: Layout, future: Any, horizon: int) -> Inputs:
-        """Series and covariates, those of a fine-tuned model as it was trained with them."""
-        read = read_inputs if self.record is None else self.record.read
-        return read(data, layout, future, horizon)
+        if self.record is None:
+            return read_inputs(data, layout, future, horizon, past)
+        if not (self.record.covariates or is_table(data) or (past is None and future is None)):
+            raise InputError(
+                "past_covariates and future: the model was fine-tuned without covariates: leave them out"
+            )
+        return self.record.read(data, layout, future, horizon)
 
     def _context(self, context: SupportsIndex | None) -> SupportsIndex:
         """The steps that the model is to see."""
@@ -503,7 +576,9 @@ class TotoPipeline:
     ) -> list[Float[Tensor, "samples *variates horizon"]]:
         """Sample paths of each context, for code in the style of other pipelines.
 
-        A model that predicts quantiles has none: for these `predict_quantiles`.
+        As in `forecast`, the model sees the last 4096 steps of a context (of a fine-tuned model as many as in
+        training), and gaps are treated as with missing="auto". A model that predicts quantiles has no paths:
+        for these `predict_quantiles`.
 
         Args:
             context: one series [time]; several [batch, time] or [batch, variates, time]; or a list of series
@@ -532,6 +607,8 @@ class TotoPipeline:
         seed: SupportsIndex | None = None,
     ) -> tuple[list[Float[Tensor, "*variates horizon levels"]], list[Float[Tensor, "*variates horizon"]]]:
         """Quantiles and mean of each context, for code in the style of other pipelines; of all models.
+
+        The model sees as many steps of a context, and gaps are treated, as in `predict`.
 
         Args:
             context, prediction_length, seed: as in `predict`.

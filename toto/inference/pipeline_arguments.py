@@ -10,6 +10,7 @@ from toto.data.layout import Layout
 from toto.errors import InputError
 from toto.inference.arguments import count, flag, seed_number
 from toto.inference.forecast_distribution import quantile_levels
+from toto.inference.pipeline_inputs import is_table
 from toto.inference.pipeline_settings import Settings
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -115,6 +116,21 @@ def _levels(levels: Any) -> tuple[float, ...]:
 def _seed(seed: Any) -> int:
     """The given seed, or one from the global random state, for all batches of a call."""
     return int(torch.randint(2**63 - 1, ())) if seed is None else seed_number(seed)
+
+
+def names_or_arrays(data: Any, past_covariates: Any) -> tuple[tuple[str, ...], Any]:
+    """Past covariates as the names of columns beside a frame, as values (None: there are none) beside arrays.
+
+    Raises:
+        InputError: no names beside a frame.
+    """
+    if past_covariates is None:
+        return (), None
+    names = (past_covariates,) if isinstance(past_covariates, str) else past_covariates
+    listed = isinstance(names, (list, tuple)) and all(isinstance(name, str) for name in names)
+    if listed or is_table(data):
+        return names_of("past_covariates", names), None
+    return (), past_covariates
 
 
 def names_of(argument: str, names: Any) -> tuple[str, ...]:

@@ -26,8 +26,8 @@ class Reading:
 
     patch_size: of the model.
     interpolate: fill gaps, or else leave it to the model what a missing value reads as.
-    labelled: the model tells covariates from targets by labels; then all covariates are exogenous. For other
-        models past ones are variates like the targets, and static ones are not read.
+    labelled: the model tells covariates from targets by labels; then past covariates are exogenous, with
+        their last values over the horizon. For other models they are variates like the targets.
     """
 
     patch_size: int
@@ -42,8 +42,13 @@ class Reading:
 
     def num_exogenous(self, one: RegularSeries) -> int:
         """Rows of `exogenous`."""
-        kinds = (one.past, one.static, one.known) if self.labelled else (one.known,)
+        kinds = (one.past if self.labelled else None, one.static, one.known)
         return sum(len(some) for some in kinds if some is not None)
+
+    def num_rows(self, one: RegularSeries) -> int:
+        """Rows of `seen` and `exogenous`."""
+        variates = 0 if one.past is None or self.labelled else len(one.past)
+        return len(one.values) + variates + self.num_exogenous(one)
 
     def seen(self, one: RegularSeries) -> Float[np.ndarray, "variates steps"]:
         """Targets, then past covariates unless they are exogenous."""
@@ -58,7 +63,7 @@ class Reading:
         rows = [np.empty((0, len(steps)), one.values.dtype)]
         if self.labelled and one.past is not None:
             rows.append(self._held(one.past[:, steps[0] :]))
-        if self.labelled and one.static is not None:
+        if one.static is not None:
             rows.append(_waves(one.static, (steps - num_past) / self.patch_size))
         if one.known is not None:
             rows.append(self._filled(a_patch_early(one.known, steps, self.patch_size)))

@@ -1,7 +1,7 @@
 """Forecasts of many series by a model that draws paths, batch by batch."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -29,14 +29,21 @@ def sampled_rows(
     The distributions are kept while they take little; else the quantiles at `settings.levels` and the median.
     """
     series = inputs.series
-    config, interpolate = forecaster.model.config, fills_gaps(forecaster, settings.missing)
-    labelled = forecaster.model.num_prepended_tokens > 0
-    batches = Batches(config, settings.context, settings.horizon, settings.num_samples, interpolate, labelled)
+    batches = _batches(forecaster, settings)
     result = _Result(series, settings, batches.numbers_of_a_variate)
-    num_done, patches = 0, settings.num_samples * -(-settings.horizon // config.patch_size)
-    for batch in batches.of(series):
+    for batch, forecast in forecasts_of_batches(forecaster, inputs, settings, progress):
+        result.put(batch, forecast)
+    return result.rows
+
+
+def forecasts_of_batches(
+    forecaster: TotoForecaster, inputs: Inputs, settings: Settings, progress: Progress | None = None
+) -> Iterator[tuple[SeriesBatch, Forecast]]:
+    """The forecast of every batch of series, with the distribution and all variates that the model saw."""
+    num_done, patches = 0, settings.num_samples * -(-settings.horizon // forecaster.model.config.patch_size)
+    for batch in _batches(forecaster, settings).of(inputs.series):
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".*hold no real value")  # it numbers what is named here
+            warnings.filterwarnings("ignore", ".*hold no real value")  # it numbers what is named elsewhere
             forecast = forecaster.forecast(
                 batch.inputs,
                 settings.horizon,
@@ -46,11 +53,16 @@ def sampled_rows(
                 variance_reduction=True,
                 keep_distribution=True,
                 future_exogenous_variables=batch.known_future,
-                progress=_counted_from(num_done * patches, len(series) * patches, progress),
+                progress=_counted_from(num_done * patches, len(inputs.series) * patches, progress),
             )
-        result.put(batch, forecast)
+        yield batch, forecast
         num_done += len(batch.places)
-    return result.rows
+
+
+def _batches(forecaster: TotoForecaster, settings: Settings) -> Batches:
+    config, interpolate = forecaster.model.config, fills_gaps(forecaster, settings.missing)
+    labelled = forecaster.model.num_prepended_tokens > 0
+    return Batches(config, settings.context, settings.horizon, settings.num_samples, interpolate, labelled)
 
 
 def fills_gaps(forecaster: TotoForecaster, missing: str) -> bool:

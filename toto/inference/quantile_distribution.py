@@ -84,6 +84,17 @@ class QuantileDistribution:
             return found[0]
         return torch.stack(found) if found else self.quantiles.new_empty(0, *self.quantiles.shape[:-1])
 
+    def interval(self, coverage: float) -> tuple[Steps, Steps]:
+        """Ends of the central interval that holds a step with probability `coverage`.
+
+        Raises:
+            InputError: a coverage outside 0 to 1.
+        """
+        if not 0 <= coverage <= 1:
+            raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
+        low, high = self.quantile([(1 - coverage) / 2, (1 + coverage) / 2])
+        return low, high
+
     def cdf(self, values: Any) -> Float[Tensor, "*points batch variates horizon"]:
         """P(step <= value) for values that broadcast against [batch, variates, horizon], in units."""
         return self._probability(values, upper=False)

@@ -1,7 +1,7 @@
 """Low-rank adapters as files: small differences to the weights of another checkpoint, merged when read.
 
-The files have the names and the layout of PEFT. Rows of `wQKV` are in the order of published weights, so that
-the differences can be added to those of any file.
+The files have the names and the layout of PEFT. Rows are in the order of published weights, so that the
+differences can be added to those of any file.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from toto.errors import CheckpointError
 from toto.model import checkpoint
-from toto.model.attention import published_order
+from toto.model.published_order import in_published_order
 
 CONFIG_FILE, WEIGHTS_FILE = checkpoint.ADAPTER_FILES
 
@@ -44,19 +44,16 @@ class Adapter:
     @classmethod
     def in_published_order(
         cls,
+        model: nn.Module,
         base: str,
         scale: float,
         down: Mapping[str, Tensor],
         up: Mapping[str, Tensor],
         labels: Mapping[str, Tensor],
-        num_heads: int,
     ) -> "Adapter":
-        """An adapter of the maps of a model in memory."""
-        ordered = {
-            name: published_order(rows, num_heads) if name.endswith(".wQKV") else rows
-            for name, rows in up.items()
-        }
-        return cls(base, scale, down, ordered, labels)
+        """An adapter of the maps of a model in memory, whose rows are in the order that it has there."""
+        published = {name: in_published_order(model, name, rows) for name, rows in up.items()}
+        return cls(base, scale, down, published, labels)
 
     def merged(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights of the base, by their published names, with the differences added.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from toto.errors import ConfigError
+from toto.model.stored_config import StoredConfig
 
 SCALERS = ("CausalPatchStdMeanScaler", "CausalStdMeanScaler", "StdMeanScaler")
 MISSING_VALUES = ("zero", "loc")
@@ -23,7 +24,7 @@ _COUNTS = ("patch_size", "stride", "embed_dim", "num_layers", "num_heads", "mlp_
 
 
 @dataclass(frozen=True)
-class TotoConfig:
+class TotoConfig(StoredConfig):
     """Sizes and choices of one model; immutable and checked when it is made.
 
     `scaler_cls` and `output_distribution_classes` take the plain class name, the class itself, or
@@ -146,18 +147,6 @@ class TotoConfig:
                 _check_type(f.name, values[f.name], _JSON_TYPES[f.type])
         extra = {key: value for key, value in values.items() if key not in known}
         return cls(**{key: value for key, value in values.items() if key in known}, extra=extra)
-
-    def overridden(self, changes: Mapping[str, Any]) -> "TotoConfig":
-        """The configuration with other values for some of its fields.
-
-        Raises:
-            ConfigError: a change to a field that there is not.
-        """
-        unknown = sorted(set(changes) - {f.name for f in dataclasses.fields(self)} - set(self.extra))
-        if unknown:
-            known = ", ".join(f.name for f in dataclasses.fields(self))
-            raise ConfigError(f"the configuration has no {', '.join(unknown)}; its fields are {known}")
-        return type(self).from_dict(self.to_dict() | dict(changes))
 
     def to_dict(self) -> dict[str, Any]:
         """The content of a `config.json`, with the unknown keys it came with.

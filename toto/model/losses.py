@@ -44,6 +44,36 @@ def next_patches(
     return following.unfold(-1, patch_size, stride).flatten(-2)
 
 
+def counted_steps(
+    observed: Bool[Tensor, "batch variates time"], patch_size: int, stride: int
+) -> Bool[Tensor, "batch variates steps"]:
+    """Where the next patch of each patch has a real value and the patch could know something.
+
+    Predictions of patches before the first real value do not count: they know nothing, not even the unit of
+    the series.
+    """
+    started = observed.cumsum(-1).gt(0).unfold(-1, patch_size, stride)[..., -1:]
+    able = started.expand(*started.shape[:-1], patch_size).flatten(-2)
+    return next_patches(observed, patch_size, stride) & able
+
+
+def counted_share(
+    observed: Bool[Tensor, "batch variates time"],
+    patch_size: int,
+    stride: int,
+    weight: Float[Tensor, "#batch variates time"] | None,
+    dtype: torch.dtype,
+) -> Float[Tensor, "batch variates steps"]:
+    """What each entry of an output counts in a mean; the sum is 1, or 0 if none counts.
+
+    `weight` says how much each step of the series counts as a target (None: all the same).
+    """
+    share = counted_steps(observed, patch_size, stride).to(dtype)
+    if weight is not None:
+        share = share * next_patches(weight.to(dtype).expand(observed.shape), patch_size, stride)
+    return share / share.sum().clamp(min=1e-12)
+
+
 def scaled_targets(
     output: TotoOutput,
     series: Float[Tensor, "batch variates time"],
@@ -53,12 +83,9 @@ def scaled_targets(
 ) -> Targets:
     """The targets of a forward pass over `series`, (y - loc) / (scale + eps).
 
-    `observed` is True where a value is real. Predictions of patches before the first real value do
-    not count: they know nothing, not even the unit of the series.
+    `observed` is True where a value is real; which entries count, `counted_steps` says.
     """
-    started = observed.cumsum(-1).gt(0).unfold(-1, patch_size, stride)[..., -1:]
-    able = started.expand(*started.shape[:-1], patch_size).flatten(-2)
-    counted = next_patches(observed, patch_size, stride) & able
+    counted = counted_steps(observed, patch_size, stride)
     eps = torch.finfo(output.scale.dtype).eps
     values = (next_patches(series, patch_size, stride) - output.loc) / (output.scale + eps)
     values = values.to(output.distribution.df.dtype)
@@ -85,16 +112,10 @@ def pretraining_loss(
     and what no forecast is wanted of. A batch without a counted step has loss 0.
     """
     targets = scaled_targets(output, series, observed, patch_size, stride)
-    counted = targets.counted
-    share = counted.to(targets.values)
-    if weight is not None:
-        share = share * next_patches(weight.expand(series.shape), patch_size, stride)
-        counted = counted & (share > 0)
-    num_counted = counted.sum()
-    share = share / (num_counted.clamp(min=1) if weight is None else share.sum().clamp(min=1e-12))
+    share = counted_share(observed, patch_size, stride, weight, targets.values.dtype)
     nll = -(output.distribution.log_prob(targets.values) * share).sum()
     robust = (robust_distance(output.distribution.mean - targets.values) * share).sum()
-    return Loss(NLL_WEIGHT * nll + ROBUST_WEIGHT * robust, nll, robust, num_counted)
+    return Loss(NLL_WEIGHT * nll + ROBUST_WEIGHT * robust, nll, robust, share.count_nonzero())
 
 
 class CombinedLoss(nn.Module):

@@ -10,7 +10,8 @@ from toto import kernels
 from toto.errors import InputError
 from toto.model.cache import Keys, KVCache, Queries
 
-Buffer: TypeAlias = Float[Tensor, "_rows heads _tokens head_dim"]
+Buffer: TypeAlias = Float[Tensor, "_rows _heads _tokens _head_dim"]
+NewKeys: TypeAlias = Float[Tensor, "rows _heads tokens _head_dim"]
 
 
 class RowCache:
@@ -38,7 +39,7 @@ class RowCache:
         self.lengths[rows] = 0
         return self.rows(rows)
 
-    def buffers(self, layer: int, key: Keys, num_tokens: int) -> tuple[Buffer, Buffer]:
+    def buffers(self, layer: int, key: NewKeys, value: NewKeys, num_tokens: int) -> tuple[Buffer, Buffer]:
         """Keys and values of a layer, with room for all rows and so many tokens of each.
 
         Raises:
@@ -46,8 +47,8 @@ class RowCache:
         """
         if num_tokens > self.capacity:
             raise InputError(f"the cache holds {self.capacity} tokens of a row, got {num_tokens}")
-        empty = key.new_zeros(0, key.shape[1], 0, key.shape[4])
-        held, _ = buffers = self.layers.get(layer, (empty, empty))
+        buffers = self.layers.get(layer) or (_empty(key), _empty(value))
+        held = buffers[0]
         num_rows = len(self.lengths)
         if num_rows > held.shape[0] or num_tokens > held.shape[2]:
             rows, tokens = _grown(held.shape[0], num_rows), _grown(held.shape[2], num_tokens)
@@ -70,23 +71,40 @@ class CachedRows:
         """Tokens seen so far; also the position of the next one. Of each row, where they differ."""
         return int(self._lengths[0]) if self._same else self._lengths
 
+    @property
+    def lengths(self) -> Int[Tensor, " rows"]:
+        """Tokens seen so far of each row; on the host."""
+        return self._lengths
+
     def attend(self, layer: int, query: Queries, key: Keys, value: Keys) -> Queries:
         """Append the newest tokens of one layer; the queries, the last of them, see all up to themselves.
 
         Raises:
             InputError: more tokens than the capacity.
         """
-        num_tokens = int(self._lengths.max()) + key.shape[3]
-        places = (self._lengths[:, None] + torch.arange(key.shape[3])).to(key.device)
-        rows = self.numbers[:, None].to(key.device)
-        for buffer, new in zip(self._cache.buffers(layer, key, num_tokens), (key, value), strict=True):
-            buffer[rows, :, places] = new[:, :, 0].transpose(1, 2)
-        keys, values = self._held(layer, num_tokens)
+        keys, values = self.append(layer, key[:, :, 0], value[:, :, 0])
         allowed = None
         if not self._same:
-            allowed = torch.arange(num_tokens, device=key.device) <= places[:, None, -query.shape[3] :, None]
+            places = self._places(key.shape[3])[:, None, -query.shape[3] :, None].to(key.device)
+            allowed = torch.arange(keys.shape[2], device=key.device) <= places
         mixed = kernels.attention(query[:, :, 0], keys, values, allowed, causal=self._same)
         return mixed[:, :, None]
+
+    def append(self, layer: int, key: NewKeys, value: NewKeys) -> tuple[Buffer, Buffer]:
+        """Write the newest tokens of one layer; returns all tokens of these rows, each at its position.
+
+        Raises:
+            InputError: more tokens than the capacity.
+        """
+        places = self._places(key.shape[2])
+        num_tokens = int(places.max()) + 1
+        rows, places = self.numbers[:, None].to(key.device), places.to(key.device)
+        for buffer, new in zip(self._cache.buffers(layer, key, value, num_tokens), (key, value), strict=True):
+            buffer[rows, :, places] = new.transpose(1, 2)
+        return self._held(layer, num_tokens)
+
+    def _places(self, num_new: int) -> Int[Tensor, "rows new"]:
+        return self._lengths[:, None] + torch.arange(num_new)
 
     def advance(self, num_tokens: int) -> None:
         """Count the tokens that every layer has now appended."""
@@ -152,6 +170,10 @@ class PeekedRows:
 
 
 Cache: TypeAlias = KVCache | CachedRows | PeekedRows
+
+
+def _empty(new: NewKeys) -> Buffer:
+    return new.new_zeros(0, new.shape[1], 0, new.shape[3])
 
 
 def _grown(held: int, needed: int) -> int:

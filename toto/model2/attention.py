@@ -9,21 +9,23 @@ from torch import Tensor, nn
 
 from toto import kernels
 from toto.model.feed_forward import Linear
+from toto.model.published_order import Reordered
 from toto.model2.config import Toto2Config
-from toto.model2.feed_forward import Norm, UnitLinear
-from toto.model2.published_order import reorder_on_save_and_load
+from toto.model2.feed_forward import Norm, UnitLinear, fan_in_gain
 
 Query = Float[Tensor, "tokens heads qk_dim"]
 Key = Float[Tensor, "tokens groups qk_dim"]
 Value = Float[Tensor, "tokens groups v_dim"]
 
 
-class Attention(nn.Module):
+class Attention(Reordered):
     """Projections of tokens to queries, keys and values, and of mixed values back.
 
     Scores are query . key / qk_dim. Kernels divide by the square root of the features of a head, so
     queries are made to suit that. In memory the rotary pairs (2j, 2j + 1) of published weights lie as all
-    first members, then all second ones; `state_dict` and `load_state_dict` speak the published order.
+    first members, then all second ones.
+
+    gain: what the tokens are to be multiplied by before `project`.
     """
 
     def __init__(self, config: Toto2Config) -> None:
@@ -32,6 +34,7 @@ class Attention(nn.Module):
         self.sizes = [heads * qk_dim, groups * qk_dim, groups * v_dim]
         self.qk_dim, self.v_dim = qk_dim, v_dim
         self.query_gain = math.sqrt(max(qk_dim, v_dim)) / qk_dim
+        self.gain = fan_in_gain(config.d_model)
         self.in_proj = UnitLinear(config.d_model, sum(self.sizes), config.attn_bias)
         self.out_proj = Linear(heads * v_dim, config.d_model, config.attn_bias)
         self.q_norm = self.k_norm = None
@@ -44,12 +47,10 @@ class Attention(nn.Module):
         rows = [row for i in range(heads + groups) for row in (i * qk_dim + f for f in head)]
         rows += range(len(rows), sum(self.sizes))
         of_a_head = ("q_norm.weight", "k_norm.weight", "_pds.per_dim_scale")
-        reorder_on_save_and_load(
-            self, {"in_proj.weight": rows, "in_proj.bias": rows} | dict.fromkeys(of_a_head, head)
-        )
+        self.reorder({"in_proj.weight": rows, "in_proj.bias": rows} | dict.fromkeys(of_a_head, head))
 
     def project(self, x: Float[Tensor, "tokens d_model"]) -> tuple[Query, Key, Value]:
-        """Query, key and value of every token, from x times `in_proj.gain`."""
+        """Query, key and value of every token, from x times `gain`."""
         query, key, value = self.in_proj(x).split(self.sizes, dim=-1)
         query, key = query.unflatten(-1, (-1, self.qk_dim)), key.unflatten(-1, (-1, self.qk_dim))
         if self.q_norm is not None and self.k_norm is not None:

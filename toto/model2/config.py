@@ -7,6 +7,7 @@ from typing import Any
 
 from toto.errors import ConfigError
 from toto.model.config import LARGEST_SIZE
+from toto.model.stored_config import StoredConfig
 
 _COUNTS = ("patch_size", "d_model", "num_heads", "num_layers", "layer_group_size", "num_output_patches")
 _DERIVED = ("d_ff", "num_groups", "qk_dim", "v_dim")
@@ -16,7 +17,7 @@ _IN_WORDS = {int: "a whole number", float | int: "a number", bool: "true or fals
 
 
 @dataclass(frozen=True)
-class Toto2Config:
+class Toto2Config(StoredConfig):
     """Sizes and choices of one model; immutable and checked when it is made.
 
     Layers come in groups of `layer_group_size`; in each, `num_variate_layers_per_group` attend across

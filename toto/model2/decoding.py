@@ -15,7 +15,7 @@ from toto.model.moments import Moments
 from toto.model2.cache import Past
 from toto.model2.inputs import Inputs
 from toto.model2.scaler import PatchScale, causal_scale, moments_by_patch, with_fallback
-from toto.model2.transformer import groups_by_patch
+from toto.model2.visibility import Visible, groups_by_patch
 
 if TYPE_CHECKING:
     from toto.model2.toto2 import Toto2Model
@@ -73,9 +73,9 @@ def _predict(
     if plan.fallback_min_observed:
         scale = with_fallback(scale, moments, inputs.patches, inputs.observed, plan.fallback_min_observed)
     tokens = model.embed(patches[:, :, :-1], observed[:, :, :-1], scale.of(slice(-1)))
-    groups = _groups(inputs)[..., : end - 1]
+    visible = Visible.of(_groups(inputs)[..., : end - 1], num_new=tokens.shape[2])
     num_kept = start - first if end < inputs.patches.shape[2] else 0  # the last block needs to leave nothing
-    hidden, past = model.transformer(tokens, groups, state.past, num_kept, end - start)
+    hidden, past = model.transformer(tokens, visible, state.past, num_kept, end - start)
     predicted = PatchScale(*(s[:, : inputs.num_targets, start - first :] for s in scale))
     in_units = predicted.in_units(model.knots(hidden[:, : inputs.num_targets])).to(inputs.patches.dtype)
     known = Moments(*(m[..., start - first - 1] for m in moments))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from toto import kernels
 from toto.model.feed_forward import Linear
-from toto.model2.published_order import reorder_on_save_and_load
+from toto.model.published_order import Reordered
 
 # of silu: brings its output near unit variance, 0.8 by the size of forward and 0.2 of backward passes
 SILU_GAIN = math.exp(0.8 * math.log(math.sqrt(2 / (1 - 1 / math.pi))) + 0.2 * math.log(2))
@@ -56,19 +56,20 @@ class Norm(nn.Module):
         return kernels.rms_norm(x, weight, self.eps)
 
 
-class FeedForward(nn.Module):
-    """fc2(up * silu(gate)), with (up, gate) = fc1(x); takes x times `fc1.gain`, and leaves fc2 undivided.
+class FeedForward(Reordered):
+    """fc2(up * silu(gate)), with (up, gate) = fc1(x); takes x times `gain`, and leaves fc2 undivided.
 
-    Published weights have `up` in the first half of fc1; in memory it is `gate`, as the gated product
-    takes it. `state_dict` and `load_state_dict` speak the published order.
+    Published weights have `up` in the first half of fc1; in memory it is the gate, as the gated product
+    takes it.
     """
 
     def __init__(self, d_model: int, d_ff: int, bias: bool) -> None:
         super().__init__()
+        self.gain = fan_in_gain(d_model)
         self.fc1 = UnitLinear(d_model, 2 * d_ff, bias)
         self.fc2 = Linear(d_ff, d_model, bias)
         gate_first = [*range(d_ff, 2 * d_ff), *range(d_ff)]
-        reorder_on_save_and_load(self, {"fc1.weight": gate_first, "fc1.bias": gate_first})
+        self.reorder({"fc1.weight": gate_first, "fc1.bias": gate_first})
 
     def forward(self, x: Float[Tensor, "*batch d_model"]) -> Float[Tensor, "*batch d_model"]:
         """Expand, gate, contract."""

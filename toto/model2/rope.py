@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from toto.errors import InputError
@@ -29,23 +29,29 @@ class Rotary(NamedTuple):
 
     @classmethod
     def at(
-        cls, first: int, count: int, qk_dim: int, use_xpos: bool, dtype: torch.dtype, device: torch.device
+        cls,
+        positions: Int[Tensor, "rows tokens"],
+        qk_dim: int,
+        use_xpos: bool,
+        dtype: torch.dtype,
+        device: torch.device,
     ) -> "Rotary":
-        """Factors for the positions [first, first + count), in float32 or better.
+        """Factors for the positions of all tokens of one row, then those of the next, in float32 or better.
 
-        Angles, cosines and sines are float32 in any case, as published models have them.
+        Angles, cosines and sines are float32 in any case, as published models have them. `positions` are on
+        the host.
 
         Raises:
             InputError: positions at which xPos overflows.
         """
-        if use_xpos and first + count > MOST_XPOS_POSITIONS:
+        if use_xpos and int(positions.max()) >= MOST_XPOS_POSITIONS:
             raise InputError(
                 f"context and horizon must have at most {MOST_XPOS_POSITIONS} patches with a model that uses "
-                f"xPos, got {first + count}: shorten the context"
+                f"xPos, got {int(positions.max()) + 1}: shorten the context"
             )
         dim = qk_dim // 2  # features that are turned
         pair = torch.arange(0, dim, 2, dtype=torch.float32, device=device)
-        position = torch.arange(first, first + count, dtype=torch.float32, device=device)[:, None, None]
+        position = positions.flatten().to(device, torch.float32)[:, None, None]
         angle = position * (1.0 / 10000.0 ** (pair / dim))
         work = torch.promote_types(dtype, torch.float32)
         cos, sin = angle.cos().to(work), angle.sin().to(work)
@@ -56,7 +62,7 @@ class Rotary(NamedTuple):
         return cls(cos * scale, sin * scale, cos / scale, sin / scale)
 
     def for_rows(self, num_rows: int) -> "Rotary":
-        """Factors for the tokens of many rows, one row after the other."""
+        """Those of one row for the tokens of many rows, one row after the other."""
         return Rotary(*(t.repeat(num_rows, 1, 1) for t in self))
 
     def turn(

@@ -1,7 +1,6 @@
 """The model of the second generation as users hold it: made from a configuration, or from a checkpoint."""
 
 from operator import index
-from pathlib import Path
 from typing import Any, NamedTuple, SupportsIndex, cast
 
 import torch
@@ -10,15 +9,15 @@ from torch import Tensor, nn
 
 from toto import kernels
 from toto.errors import InputError
-from toto.model import checkpoint
-from toto.model.precision import resolve_precision, set_precision
+from toto.model.pretrained import Pretrained
 from toto.model2.cache import Past
 from toto.model2.config import Toto2Config
 from toto.model2.decoding import Plan, decode
 from toto.model2.feed_forward import ResidualMlp
 from toto.model2.inputs import prepare
 from toto.model2.scaler import Observed, Patches, PatchScale, causal_scale, moments_by_patch
-from toto.model2.transformer import Transformer, groups_by_patch
+from toto.model2.transformer import Transformer
+from toto.model2.visibility import Visible, groups_by_patch
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
@@ -35,12 +34,19 @@ class Toto2Output(NamedTuple):
     scale: Float[Tensor, "*batch variates time"]
 
 
-class Toto2Model(nn.Module):
+class Toto2Model(Pretrained):
     """Patch embedding, transformer and quantile head of one configuration, with random weights.
 
     `from_pretrained` loads one. `forecast` takes a dictionary of tensors and gives quantiles, as the
     published package does; `Toto2Forecaster` takes series of any kind.
+
+    source: what it was loaded from: an absolute path, or a hub id; None: nothing.
+    adapter: what is merged into its weights; `save_pretrained` writes it in their place.
     """
+
+    generation = 2
+    config_class = Toto2Config
+    config: Toto2Config
 
     def __init__(self, config: Toto2Config) -> None:
         super().__init__()
@@ -58,87 +64,14 @@ class Toto2Model(nn.Module):
                     nn.init.zeros_(module.bias)
 
     @classmethod
-    def from_pretrained(
-        cls,
-        pretrained_model_name_or_path: str | Path,
-        *,
-        map_location: str | torch.device = "cpu",
-        torch_dtype: str | torch.dtype | None = None,
-        revision: str | None = None,
-        cache_dir: str | Path | None = None,
-        force_download: bool = False,
-        local_files_only: bool = False,
-        token: str | bool | None = None,
-    ) -> "Toto2Model":
-        """Load a model, ready to forecast.
-
-        Args:
-            pretrained_model_name_or_path: a folder, a .safetensors file with its config.json beside it, or a
-                hub id such as "Datadog/Toto-2.0-22m".
-            map_location: device to read the weights to.
-            torch_dtype: "float32", "bfloat16", "float64" or "auto" (None: as stored, half precision as
-                float32); see `set_precision`.
-            revision, cache_dir, force_download, local_files_only, token: for a hub id; as in
-                huggingface_hub.
-
-        Raises:
-            CheckpointError: no such checkpoint, a damaged file, or weights that do not fit.
-            ConfigError: the configuration describes no model of this kind.
-            InputError: a torch_dtype that is none of those.
-        """
-        path = checkpoint.locate(
-            pretrained_model_name_or_path,
-            revision=revision,
-            cache_dir=cache_dir,
-            force_download=force_download,
-            local_files_only=local_files_only,
-            token=token,
-        )
-        checkpoint.check_generation(path, 2)
-        config = Toto2Config.from_dict(checkpoint.read_config(path))
-        weights = checkpoint.read_weights(path, map_location)
-        with torch.device("meta"):  # no memory, no random numbers: the weights replace every parameter
-            model = cls(config)
-        checkpoint.check_weights(path, model.state_dict(), weights)
-        model.load_state_dict(weights, assign=True)
-        model.eval()
-        return model if torch_dtype is None else model.set_precision(torch_dtype)
-
-    def save_pretrained(self, save_directory: str | Path, dtype: torch.dtype | None = None) -> None:
-        """Write `config.json` and `model.safetensors` as published checkpoints have them.
-
-        `dtype` is that of the file (None: as in memory); half precision is read back as float32.
-        """
-        weights = {name: w if dtype is None else w.to(dtype) for name, w in self.state_dict().items()}
-        checkpoint.write_checkpoint(Path(save_directory), self.config.to_dict(), weights)
+    def from_config(cls, config: Toto2Config) -> "Toto2Model":
+        """A model of this configuration, with random weights."""
+        return cls(config)
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return self.patch_proj.skip_proj.weight.device
-
-    def set_precision(self, torch_dtype: str | torch.dtype) -> "Toto2Model":
-        """Bring the weights to a precision, in place, and return the model.
-
-        In "bfloat16" the linear maps of the layers, with attention and its cache, compute in half precision;
-        statistics, embedding, residual stream, norms, rotary angles and head stay in float32. "auto" is
-        bfloat16 on a GPU that has it, else float32. "float64" is for reference values.
-
-        Raises:
-            InputError: any other name or dtype.
-        """
-        set_precision(self, resolve_precision(torch_dtype, self.device))
+    def backbone(self) -> "Toto2Model":
+        """The model itself."""
         return self
-
-    def compile(self, **options: Any) -> None:
-        """Compile what forecasts run through, in place; options as for `torch.compile` (`mode`, `backend`).
-
-        As `Toto.compile` does: the token-wise parts of the layers, once for all layers and lengths.
-
-        Raises:
-            InputError: a mode or a backend that `torch.compile` does not have.
-        """
-        self.transformer.compile_blocks(**options)
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Toto2Model":
         """Move or cast, and drop what was derived from the weights as they were."""
@@ -239,7 +172,7 @@ class Toto2Model(nn.Module):
         num_patches = groups.shape[-1]
         num_returned = num_patches if num_return_steps is None else min(num_return_steps, num_patches)
         tokens = self.embed(patches, observed, scale)
-        hidden, _ = self.transformer(tokens, groups, Past(), 0, num_returned)
+        hidden, _ = self.transformer(tokens, Visible.of(groups, num_patches), Past(), 0, num_returned)
         returned = [s[:, :, num_patches - num_returned :].expand(-1, -1, -1, size).flatten(-2) for s in scale]
         loc, spread = (s.to(target.dtype).reshape(*leading, *s.shape[1:]) for s in returned)
         knots = self.knots(hidden)

@@ -1,20 +1,21 @@
 """The decoder-only transformer: layers that attend along time or across variates."""
 
 import math
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from toto.model.blocks import Blocks, BlockTransformer
-from toto.model.groups import visible_variates
 from toto.model2.attention import Attention, Key, Query, Value, mix
-from toto.model2.cache import AllKeys, AllValues, Keys, Past, Values
+from toto.model2.cache import AllKeys, AllValues, Keys, PastTokens, Values
 from toto.model2.config import Toto2Config
 from toto.model2.feed_forward import FeedForward, Norm, fan_in_gain
 from toto.model2.rope import Rotary
+from toto.model2.visibility import Visible
 
+AnyPast = TypeVar("AnyPast", bound=PastTokens)
 Tokens = Float[Tensor, "tokens d_model"]
 Mixed = Float[Tensor, "mixed_tokens values"]
 
@@ -42,14 +43,14 @@ class TransformerLayer(nn.Module):
 
     def enter(self, x: Tokens, rotary: Rotary | None) -> tuple[Query, Key, Value]:
         """Queries and keys, turned to their positions if there is time between them, and values."""
-        query, key, value = self.attn.project(self.norm1(x, self.attn.in_proj.gain))
+        query, key, value = self.attn.project(self.norm1(x, self.attn.gain))
         return (query, key, value) if rotary is None else (*rotary.turn(query, key), value)
 
     def leave(self, x: Tokens, mixed: Mixed, sums: "tuple[ResidualSum, ResidualSum]") -> Tokens:
         """The residual stream after attention and feed-forward."""
         attention_sum, feed_forward_sum = sums
         x = attention_sum(x, self.attn.out_proj(mixed))
-        return feed_forward_sum(x, self.ffn(self.norm2(x, self.ffn.fc1.gain)))
+        return feed_forward_sum(x, self.ffn(self.norm2(x, self.ffn.gain)))
 
 
 class ResidualSum(NamedTuple):
@@ -79,46 +80,45 @@ class Transformer(BlockTransformer):
     def forward(
         self,
         x: Float[Tensor, "batch variates patches d_model"],
-        groups: Int[Tensor, "batch variates all_patches"],
-        past: Past,
+        visible: Visible,
+        past: AnyPast,
         num_kept: int,
         num_outputs: int,
-    ) -> tuple[Float[Tensor, "batch variates outputs d_model"], Past]:
+    ) -> tuple[Float[Tensor, "batch variates outputs d_model"], AnyPast]:
         """Run tokens that follow those of the past.
 
         Args:
             x: tokens.
-            groups: which variates see each other at each patch, those of the past included, by
-                `groups_by_patch`. A patch that is unseen sees, and is seen by, nothing but itself.
+            visible: what they see.
             past: keys and values of earlier tokens.
             num_kept: how many of the first tokens are to be part of the past that is returned; the rest
-                stand for what is not known yet. 0 keeps nothing, and returns the past as it was.
+                stand for what is not known yet.
             num_outputs: how many of the last tokens are wanted. From the last time layer on, nothing else
                 is computed, because nothing reads the other tokens.
         """
         axes = Axes(*x.shape[:3])
-        position = Rotary.at(past.num_tokens, axes.patches, self.qk_dim, self.use_xpos, x.dtype, x.device)
-        rotary = position.for_rows(axes.batch * axes.variates)
-        variates_allowed = visible_variates(groups[..., past.num_tokens :])
-        time_allowed = _visible_past(groups.flatten(0, 1), axes.patches)
+        positions = past.positions(axes.patches)
+        rotary = Rotary.at(positions, self.qk_dim, self.use_xpos, x.dtype, x.device)
+        if len(positions) == 1:
+            rotary = rotary.for_rows(axes.batch * axes.variates)
         tokens, sums, (enter, leave) = x.flatten(0, 2).contiguous(), self._residual_sums(), self.blocks
-        kept, length_kept = {}, past.num_tokens + num_kept
+        layers: dict[int, tuple[AllKeys, AllValues]] = {}
         if self.last_time_layer < 0:
             tokens, axes = axes.last(tokens, num_outputs), axes._replace(patches=num_outputs)
         for index, layer in enumerate(self._each_layer()):
             if layer.is_variate:
-                mixed = _attend_across_variates(axes, variates_allowed, *enter(layer, tokens, None))
+                mixed = _attend_across_variates(axes, visible.variates, *enter(layer, tokens, None))
             else:
                 query, key, value = enter(layer, tokens, rotary)
                 keys, values = past.followed_by(index, *_by_row(axes, key, value))
                 if num_kept:
-                    kept[index] = (keys[:, :, :length_kept], values[:, :, :length_kept])
+                    layers[index] = (keys, values)
                 if index == self.last_time_layer:
                     query, tokens = axes.last(query, num_outputs), axes.last(tokens, num_outputs)
                     axes = axes._replace(patches=num_outputs)
-                mixed = _attend_along_time(axes, time_allowed, query, keys, values)
+                mixed = _attend_along_time(axes, visible.time, query, keys, values)
             tokens = leave(layer, tokens, mixed, sums[index])
-        return self.out_norm(tokens).view(*axes, -1), Past(length_kept, kept) if num_kept else past
+        return self.out_norm(tokens).view(*axes, -1), past.going_on(num_kept, layers)
 
     def _each_layer(self) -> list[TransformerLayer]:
         return cast(list[TransformerLayer], list(self.layers))
@@ -152,14 +152,6 @@ class Axes(NamedTuple):
         return rows[:, self.patches - num_patches :].flatten(0, 1).contiguous()
 
 
-def groups_by_patch(
-    series_ids: Int[Tensor, "batch variates"], unseen: Bool[Tensor, "batch variates patches"]
-) -> Int[Tensor, "batch variates patches"]:
-    """The group of every patch, as the layers take it: the id of its variate, or -1 - variate if unseen."""
-    alone = -1 - torch.arange(series_ids.shape[1], device=series_ids.device)[:, None]
-    return torch.where(unseen, alone, series_ids[..., None])
-
-
 def residual_taus(config: Toto2Config, layer: int) -> tuple[float, float]:
     """What a new model's attention and feed-forward branch weigh against the stream (arXiv 2407.17465).
 
@@ -176,19 +168,6 @@ def residual_taus(config: Toto2Config, layer: int) -> tuple[float, float]:
 def _residual_sum(tau: float, branch_inputs: int) -> ResidualSum:
     keep = 1 / math.sqrt(1 + tau**2)
     return ResidualSum(keep, tau * keep * fan_in_gain(branch_inputs))
-
-
-def _visible_past(
-    groups: Int[Tensor, "rows keys"], num_queries: int
-) -> Bool[Tensor, "rows 1 queries keys"] | None:
-    """Which earlier patches each of the last patches sees; None where all are seen."""
-    seen = groups >= 0
-    if bool(seen.all()):
-        return None
-    num_keys = groups.shape[1]
-    position = torch.arange(num_keys, device=groups.device)
-    query = position[num_keys - num_queries :, None]
-    return ((position <= query) & seen[:, None, None]) | (position == query)
 
 
 def _by_row(axes: Axes, key: Key, value: Value) -> tuple[Keys, Values]:

@@ -13,12 +13,12 @@ from toto.inference.budget import tokens_at_once
 from toto.inference.context import Context
 from toto.inference.recovery import equal_part
 from toto.kernels import accumulation_dtype
-from toto.model.backbone import TotoBackbone
-from toto.streaming.encoder import Encoder, Slots
+from toto.streaming.encoder import Encoder
 from toto.streaming.member import Member
 from toto.streaming.patch_grid import PatchGrid
 from toto.streaming.prediction import Prediction
 from toto.streaming.record import Values
+from toto.streaming.slots import Slots
 
 Item = TypeVar("Item", bound="Member | _Arrival")
 
@@ -44,18 +44,20 @@ class Engine:
 
     def __init__(
         self,
-        backbone: TotoBackbone,
+        encoder: Encoder,
         grid: PatchGrid,
-        num_variates: int,
         num_exogenous_variables: int,
         one_step_ahead: bool,
     ) -> None:
-        self.backbone = backbone
+        self.encoder = encoder
         self.grid = grid
-        self.num_variates = num_variates
         self.num_exogenous_variables = num_exogenous_variables
         self.one_step_ahead = one_step_ahead
-        self.encoder = Encoder(backbone, num_variates, grid.max_steps)
+
+    @property
+    def num_variates(self) -> int:
+        """Of every stream, covariates included."""
+        return self.encoder.num_variates
 
     def begin(self, members: Sequence[Member]) -> None:
         """Encode the patches of streams from their start on."""
@@ -64,7 +66,7 @@ class Engine:
             return member.encoded - member.start, member.anchored - member.start
 
         for (num_steps, num_anchored), alike in _alike(members, lengths):
-            for part in self._parts(alike, self.backbone.patch_embed.num_patches(num_steps)):
+            for part in self._parts(alike, self.grid.num_patches(num_steps)):
                 series, observed = self._tensors([m.record.between(m.start, m.encoded) for m in part])
                 groups = self._groups(part)[..., None].expand(series.shape)
                 context = Context(series, observed, groups, self.num_exogenous_variables)
@@ -150,22 +152,22 @@ class Engine:
         """How many steps stand between the newest encoded patch and each new step; the last go on behind."""
         pending = torch.tensor([arrival.pending for arrival in part])[:, None]
         last = torch.tensor([arrival.num_steps - 1 for arrival in part])[:, None]
-        return (pending + torch.minimum(torch.arange(num_steps), last)).to(self.backbone.device)
+        return (pending + torch.minimum(torch.arange(num_steps), last)).to(self.encoder.device)
 
     def _tensors(
         self, values: Sequence[Values]
     ) -> tuple[Float[Tensor, "streams variates steps"], Bool[Tensor, "streams variates steps"]]:
         """Values, 0 where missing, and where they are real."""
-        device = self.backbone.device
+        device = self.encoder.device
         steps = torch.from_numpy(np.stack(values)).to(accumulation_dtype(device)).to(device)
         return steps.nan_to_num(nan=0.0), ~steps.isnan()
 
     def _groups(self, part: Sequence[Member | _Arrival]) -> Shaped[Tensor, "streams variates"]:
-        return torch.stack([_member(item).group_ids for item in part]).to(self.backbone.device)
+        return torch.stack([_member(item).group_ids for item in part]).to(self.encoder.device)
 
     def _parts(self, items: Sequence[Item], tokens: int) -> Iterator[Sequence[Item]]:
         """Streams to run at once, if so many tokens of every variate do."""
-        most = tokens_at_once(self.backbone.device)
+        most = tokens_at_once(self.encoder.device)
         size = equal_part(len(items), max(1, most // (tokens * self.num_variates)))
         for first in range(0, len(items), size):
             yield items[first : first + size]
@@ -193,7 +195,7 @@ def _in_order(found: Sequence[tuple[Sequence[_Arrival], Predicted]], num_streams
     ahead = steps_ahead.new_zeros(num_streams, steps_ahead.shape[1])
     for part, predicted in found:
         places = torch.tensor([arrival.place for arrival in part], device=ahead.device)
-        for held, new in zip(whole, predicted.prediction, strict=True):
+        for held, new in zip(whole.tensors(), predicted.prediction.tensors(), strict=True):
             held[places] = new
         given = torch.tensor([arrival.num_steps for arrival in part], device=ahead.device)
         is_given = torch.arange(ahead.shape[1], device=ahead.device) < given[:, None]

@@ -11,12 +11,16 @@ from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference.arguments import count
 from toto.inference.forecast import Forecast
-from toto.inference.forecaster import TotoForecaster, dropout_off
+from toto.inference.forecaster import dropout_off
+from toto.inference.forecaster2 import Toto2Forecaster
+from toto.inference.models import forecaster_of
+from toto.inference.quantile_forecast import QuantileForecast
+from toto.kernels import accumulation_dtype
 from toto.streaming.clock import Clock
+from toto.streaming.encoders import encoder_of, grid_of
 from toto.streaming.engine import Engine
 from toto.streaming.files import read_streams, write_streams
 from toto.streaming.member import History, Member
-from toto.streaming.patch_grid import PatchGrid
 from toto.streaming.record import Values
 from toto.streaming.scores import StreamScores
 
@@ -27,7 +31,7 @@ class StreamGroup:
     """Independent live series of one shape, from a few to many thousands.
 
     Args:
-        model: a `Toto`, its backbone, or a `TotoForecaster`.
+        model: a `Toto`, its backbone, a `Toto2Model`, or a forecaster of one.
         max_context: steps that a stream remembers. When its patches fill them, it drops the older half and
             encodes the rest anew: every step is encoded twice, and at least half of max_context is seen.
         one_step_ahead: True scores every step by a prediction made from all steps before it, for one token
@@ -38,16 +42,15 @@ class StreamGroup:
     """
 
     def __init__(self, model: Any, *, max_context: int = 4096, one_step_ahead: bool = False) -> None:
-        self.forecaster = model if isinstance(model, TotoForecaster) else TotoForecaster(model)
+        self.forecaster = forecaster_of(model)
         self.backbone = self.forecaster.model
-        patch_size = self.backbone.config.patch_size
         self.max_context = count("max_context", max_context)
-        if self.max_context < 2 * patch_size:
+        self._grid = grid_of(self.forecaster, self.max_context)
+        if self.max_context < 2 * self._grid.patch_size:
             raise InputError(
-                f"max_context must hold two patches of {patch_size} steps, got {max_context} steps"
+                f"max_context must hold two patches of {self._grid.patch_size} steps, got {max_context} steps"
             )
         self.one_step_ahead = one_step_ahead
-        self._grid = PatchGrid.of(self.backbone.config, self.max_context)
         self.notes: dict[str, Any] = {}  # anything that JSON holds, to be saved with the streams
         self._members: dict[Hashable, Member] = {}
         self._free: list[int] = []  # slots that others left
@@ -84,7 +87,7 @@ class StreamGroup:
             with _named(key):
                 found[key] = History.of(history, None if times is None else times.get(key))
         engine = self._engine_for(found)
-        keep = self.max_context + self.backbone.config.patch_size
+        keep = self.max_context + self._grid.patch_size
         for key, history in found.items():
             slot = self._free.pop(0) if self._free else len(self._members)
             member = self._members[key] = Member(self._num_added, slot, history, keep)
@@ -135,10 +138,11 @@ class StreamGroup:
         targets = self._engine.num_variates - self._engine.num_exogenous_variables
         prediction = prediction.each(lambda t: t[:, :targets])
         longest = max(steps.shape[1] for steps in arrived.values())
-        scored = prediction.shift.new_full((len(arrived), targets, longest), torch.nan)
+        device = self._engine.encoder.device
+        scored = torch.full((len(arrived), targets, longest), torch.nan, dtype=accumulation_dtype(device))
         for row, steps in zip(scored, arrived.values(), strict=True):
             row[:, : steps.shape[1]] = torch.from_numpy(steps[:targets])
-        return StreamScores(tuple(arrived), scored, steps_ahead, prediction.distribution())
+        return StreamScores(tuple(arrived), scored.to(device), steps_ahead, prediction.distribution())
 
     def forecast(
         self,
@@ -147,14 +151,15 @@ class StreamGroup:
         *,
         ids: Iterable[Any] | None = None,
         **options: Any,
-    ) -> dict[Any, Forecast]:
+    ) -> dict[Any, Forecast] | dict[Any, QuantileForecast]:
         """Forecast streams from all their newest steps, up to max_context of them.
 
         The context is encoded anew so that its last patch ends with the newest step: what is in the cache
         knows nothing of a patch that is not full, and forecasts from it are much less accurate.
 
         Args:
-            horizon, num_samples, options: as in `TotoForecaster.forecast`.
+            horizon, num_samples, options: as in `TotoForecaster.forecast`; of a model that predicts quantiles
+                horizon and options as in `Toto2Forecaster.forecast`.
             ids: which streams (None: all).
 
         Raises:
@@ -165,6 +170,13 @@ class StreamGroup:
             raise InputError("ids must name at least one stream, got none")
         numbers = [self._member(key).number for key in keys]
         series = [self.newest(key) for key in keys]
+        if isinstance(self.forecaster, Toto2Forecaster):
+            if num_samples is not None:
+                raise InputError(
+                    f"num_samples must be None for a model that predicts quantiles, got {num_samples}: it "
+                    "draws no paths"
+                )
+            return dict(zip(keys, self.forecaster.forecast(series, horizon, **options), strict=True))
         found = self.forecaster.forecast(series, horizon, num_samples, series_ids=numbers, **options)
         return dict(zip(keys, found, strict=True))
 
@@ -201,12 +213,11 @@ class StreamGroup:
         Raises:
             InputError: an id that is neither text nor whole number, or no such folder.
         """
-        sizes = self.backbone.config
         settings = {
             "max_context": self.max_context,
             "one_step_ahead": self.one_step_ahead,
-            "patch_size": sizes.patch_size,
-            "stride": sizes.stride,
+            "patch_size": self._grid.patch_size,
+            "stride": self._grid.stride,
             "num_exogenous_variables": 0 if self._engine is None else self._engine.num_exogenous_variables,
             "num_added": self._num_added,
             "notes": self.notes,
@@ -234,8 +245,7 @@ class StreamGroup:
         group._num_added, group._members = settings["num_added"], members
         if members:
             num_variates = len(next(iter(members.values())).group_ids)
-            num_exogenous = settings["num_exogenous_variables"]
-            group._engine = Engine(group.backbone, grid, num_variates, num_exogenous, group.one_step_ahead)
+            group._engine = group._new_engine(num_variates, settings["num_exogenous_variables"])
             with torch.no_grad(), dropout_off(group.backbone):
                 group._engine.begin(list(members.values()))
         return group
@@ -264,8 +274,12 @@ class StreamGroup:
                     f"{held[1]} are covariates, got {shape[0]} and {shape[1]}: use another group"
                 )
         if self._engine is None:
-            self._engine = Engine(self.backbone, self._grid, *held, self.one_step_ahead)
+            self._engine = self._new_engine(*held)
         return self._engine
+
+    def _new_engine(self, num_variates: int, num_exogenous_variables: int) -> Engine:
+        encoder = encoder_of(self.forecaster, num_variates, self._grid.max_steps)
+        return Engine(encoder, self._grid, num_exogenous_variables, self.one_step_ahead)
 
 
 @contextmanager

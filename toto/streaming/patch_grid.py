@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from toto.model.config import TotoConfig
 from toto.streaming.member import Member
 
 
@@ -19,9 +18,13 @@ class PatchGrid:
     max_steps: int
 
     @classmethod
-    def of(cls, config: TotoConfig, max_context: int) -> "PatchGrid":
-        """The grid of a model."""
-        return cls(config.patch_size, config.stride, max_context // config.stride * config.stride)
+    def of(cls, patch_size: int, stride: int, max_context: int) -> "PatchGrid":
+        """The grid of patches within a context."""
+        return cls(patch_size, stride, max_context // stride * stride)
+
+    def num_patches(self, num_steps: int) -> int:
+        """Patches that lie in so many steps, a multiple of the stride."""
+        return (num_steps - self.patch_size) // self.stride + 1
 
     def begin(self, member: Member) -> None:
         """Lay patches so that one ends with the newest step; the oldest is padded on the left if need be."""

@@ -1,64 +1,48 @@
-"""The distributions that a model predicts of single steps, as tensors that can be kept and picked from."""
+"""What a model predicts of single steps, as tensors that can be kept and picked from."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import TypeVar
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from toto.inference.forecast_distribution import ForecastDistribution
-from toto.model.backbone import TotoBackbone
-from toto.model.distribution import MixtureOfStudentTs
+from toto.inference.quantile_distribution import QuantileDistribution
 
-Parameters = Float[Tensor, "streams variates *steps components"]
+Same = TypeVar("Same", bound="Prediction")
 
 
-class Prediction(NamedTuple):
-    """Mixtures of Student-Ts in a scaled space, and the map out of it: shift + stretch * value."""
+@dataclass(frozen=True, eq=False)
+class Prediction(ABC):
+    """Tensors whose first axes are streams, variates and steps, of any number of axes."""
 
-    df: Parameters
-    loc: Parameters
-    scale: Parameters
-    logits: Parameters
-    shift: Float[Tensor, "streams variates *steps"]
-    stretch: Float[Tensor, "streams variates *steps"]
+    @abstractmethod
+    def distribution(self) -> ForecastDistribution | QuantileDistribution:
+        """The same in units, of streams x variates x steps."""
 
-    @classmethod
-    def of(
-        cls,
-        backbone: TotoBackbone,
-        hidden: Float[Tensor, "streams variates *tokens embed_dim"],
-        shift: Float[Tensor, "streams variates *#tokens #steps"],
-        stretch: Float[Tensor, "streams variates *#tokens #steps"],
-        num_steps: int | None = None,
-    ) -> "Prediction":
-        """What is predicted after every token of the next `num_steps` steps (None: a patch)."""
-        mixture = backbone.predict(hidden, num_steps).as_mixture()
-        out_of = (t[..., : mixture.batch_shape[-1]].expand(mixture.batch_shape) for t in (shift, stretch))
-        return cls(mixture.df, mixture.loc, mixture.scale, mixture.logits, *out_of)
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All of them, in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
 
-    def each(self, change: Callable[[Tensor], Tensor]) -> "Prediction":
-        """The prediction with every tensor changed; streams and variates are the first axes of all."""
-        return Prediction(*map(change, self))
+    def each(self: Same, change: Callable[[Tensor], Tensor]) -> Same:
+        """The prediction with every tensor changed."""
+        return type(self)(*map(change, self.tensors()))
 
-    def joined(self, later: "Prediction", axis: int) -> "Prediction":
+    def joined(self: Same, later: Same, axis: int) -> Same:
         """Both, one behind the other along an axis."""
-        return Prediction(*(torch.cat(pair, axis) for pair in zip(self, later, strict=True)))
+        pairs = zip(self.tensors(), later.tensors(), strict=True)
+        return type(self)(*(torch.cat(pair, axis) for pair in pairs))
 
-    def where(self, chosen: Bool[Tensor, "streams steps"], other: "Prediction") -> "Prediction":
+    def where(self: Same, chosen: Bool[Tensor, "streams steps"], other: Same) -> Same:
         """The same at the chosen steps, and the other one elsewhere."""
-        pairs = zip(self, other, strict=True)
+        pairs = zip(self.tensors(), other.tensors(), strict=True)
         by_rank = {rank: chosen.view(len(chosen), 1, -1, *[1] * (rank - 3)) for rank in (3, 4)}
-        return Prediction(*(torch.where(by_rank[mine.ndim], mine, theirs) for mine, theirs in pairs))
+        return type(self)(*(torch.where(by_rank[mine.ndim], mine, theirs) for mine, theirs in pairs))
 
-    def steps(self, places: Int[Tensor, "streams steps"]) -> "Prediction":
+    def steps(self: Same, places: Int[Tensor, "streams steps"]) -> Same:
         """For each stream those of its steps, of the axis after the variates, that stand at `places`."""
         streams = torch.arange(len(places), device=places.device)[:, None]
         return self.each(lambda t: t[streams, :, places].transpose(1, 2))
-
-    def distribution(self) -> ForecastDistribution:
-        """The same in units, [streams, variates, steps] as batch shape."""
-        mixture = MixtureOfStudentTs(self.df, self.loc, self.scale, self.logits)
-        nothing_known = self.shift.new_empty(len(self.shift), 0, self.shift.shape[2])
-        return ForecastDistribution((mixture,), self.shift, self.stretch, nothing_known)

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from toto.inference.forecast_distribution import ForecastDistribution
+from toto.inference.quantile_distribution import QuantileDistribution
 
 Steps = Float[Tensor, "streams variates steps"]
 
@@ -22,13 +23,14 @@ class StreamScores:
 
     ids: of the streams. values: what arrived, in units.
     steps_ahead: how far ahead each step was predicted, [streams, steps]; 0 where a stream got none.
-    distribution: what was predicted.
+    distribution: what was predicted. Of a model of quantiles the density is constant between two of them, and
+        tails are those of `QuantileDistribution`.
     """
 
     ids: tuple[Hashable, ...]
     values: Steps
     steps_ahead: Int[Tensor, "streams steps"]
-    distribution: ForecastDistribution
+    distribution: ForecastDistribution | QuantileDistribution
 
     @cached_property
     def log_prob(self) -> Steps:

@@ -1,24 +1,19 @@
 """Live series under their names: frames or arrays go in, scores and forecasts with names come out."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, SupportsIndex
-
-import numpy as np
 
 from toto.data.forecast_frame import FrameKind
 from toto.data.history_frame import history_frame
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
-from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
 from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.pipeline_inputs import Inputs, read_inputs
-from toto.streaming.arrivals import arrivals_in, has_times
 from toto.streaming.group import StreamGroup
+from toto.streaming.live_series import LiveSeries
 from toto.streaming.scores import StreamScores
-from toto.streaming.series_notes import from_notes, to_notes
 
 _COLUMNS = ("log_prob", "surprise", "lower_tail", "upper_tail")
 
@@ -64,25 +59,15 @@ class SeriesStream:
 
     Args:
         group: the streams of these series.
-        inputs: the series, with equally many variates each.
-        layout: what the columns of frames are.
-        with_times: whether steps arrive with their times, in frames; else in arrays.
+        names: of these, with equally many variates each.
         forecast: makes the forecast of `Inputs`.
     """
 
     def __init__(
-        self,
-        group: StreamGroup,
-        inputs: Inputs,
-        layout: Layout,
-        with_times: bool,
-        forecast: Callable[..., PipelineForecast],
+        self, group: StreamGroup, names: LiveSeries, forecast: Callable[..., PipelineForecast]
     ) -> None:
         self.group = group
-        self._kind, self._shape, self._numbers = inputs.kind, inputs.shape, inputs.numbers
-        self._layout, self._with_times, self._forecast = layout, with_times, forecast
-        keys: list[Hashable] = ["; ".join(one.labels) for one in inputs.series]
-        self._series = dict(zip(keys if len(keys) > 1 else [None], inputs.series, strict=True))
+        self._names, self._forecast = names, forecast
 
     @classmethod
     def begin(
@@ -108,20 +93,10 @@ class SeriesStream:
             InputError: a history without any value or without times, series of different shapes, or steps
                 that are not even.
         """
-        with_times = has_times(history, layout)
-        inputs = read_inputs(history, layout, None, 0)
-        for one in inputs.series:
-            if not isinstance(one.grid, EvenGrid):
-                raise InputError(
-                    f"history: a stream needs even steps, got steps of {one.grid.spacing} in "
-                    f"{one.labels[0]}: number them instead"
-                )
+        names = LiveSeries.of(history, layout)
         group = StreamGroup(model, max_context=max_context, one_step_ahead=one_step_ahead)
-        stream = cls(group, inputs, layout, with_times, forecast)
-        values = {key: one.values for key, one in stream._series.items()}
-        times = {key: one.grid.at(np.arange(one.values.shape[1])) for key, one in stream._series.items()}
-        group.add(values, times if with_times else None)
-        return stream
+        group.add(names.histories(), names.times())
+        return cls(group, names, forecast)
 
     def append(self, data: Any, *, late: str = "raise") -> ArrivedScores:
         """Append the next steps of some series, and score them by what was predicted of them.
@@ -136,15 +111,14 @@ class SeriesStream:
         Raises:
             InputError: data of another kind, a series or a time that does not fit; nothing is appended.
         """
-        arrived = arrivals_in(data, self._series, self._layout, self._with_times)
+        arrived = self._names.arrivals(data)
         before = {key: self.group.num_steps(key) for key in arrived.values}
         scores = self.group.append(arrived.values, arrived.times, late=late)
         series = []
         for row, (key, first) in enumerate(before.items()):
-            one, num_steps = self._series[key], self.group.num_steps(key) - first
-            values = scores.values[row, :, :num_steps].cpu().numpy()
-            series.append(replace(one, values=values, grid=one.grid.starting_at(first)))
-        return ArrivedScores(scores, series, self._kind)
+            values = scores.values[row, :, : self.group.num_steps(key) - first].cpu().numpy()
+            series.append(self._names.steps(key, values, first))
+        return ArrivedScores(scores, series, self._names.kind)
 
     def forecast(self, horizon: SupportsIndex, **options: Any) -> PipelineForecast:
         """Forecast every series from its newest steps, as `TotoPipeline.forecast` of these steps.
@@ -157,12 +131,9 @@ class SeriesStream:
         Raises:
             InputError: an argument that breaks a rule.
         """
-        series = []
-        for key, one in self._series.items():
-            values = self.group.values(key)
-            first = self.group.num_steps(key) - values.shape[1]
-            series.append(replace(one, values=values, grid=one.grid.starting_at(first)))
-        inputs = Inputs(series, self._numbers, self._shape, self._kind)
+        newest = {key: self.group.values(key) for key in self._names.by_key}
+        num_steps = {key: self.group.num_steps(key) for key in newest}
+        inputs = self._names.inputs(newest, num_steps)
         return self._forecast(inputs, horizon, context=self.group.max_context, **options)
 
     def save(self, path: str | Path) -> None:
@@ -171,8 +142,7 @@ class SeriesStream:
         Raises:
             InputError: an id that is neither text nor number, or no such folder.
         """
-        inputs = Inputs(list(self._series.values()), self._numbers, self._shape, self._kind)
-        self.group.notes["series"] = to_notes(inputs, self._layout, self._with_times)
+        self.group.notes["series"] = self._names.to_notes()
         self.group.save(path)
 
     @classmethod
@@ -186,15 +156,16 @@ class SeriesStream:
         group = StreamGroup.load(path, model)
         if "series" not in group.notes:
             raise InputError(
-                f"{path} holds streams without names: load it with Stream.load or StreamGroup.load"
+                f"{path} holds streams without names or a watch: load it with Stream.load, StreamGroup.load "
+                "or load_watch"
             )
-        return cls(group, *from_notes(group.notes["series"]), forecast)
+        return cls(group, LiveSeries.from_notes(group.notes["series"]), forecast)
 
     def __len__(self) -> int:
         """The number of series."""
-        return len(self._series)
+        return len(self._names.by_key)
 
     def __repr__(self) -> str:
         """Counts, not numbers."""
-        steps = sum(self.group.num_steps(key) for key in self._series)
+        steps = sum(self.group.num_steps(key) for key in self._names.by_key)
         return f"SeriesStream({len(self)} series, {steps} steps)"

@@ -7,6 +7,7 @@ from typing import Any
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference.forecast import Forecast
+from toto.inference.quantile_forecast import QuantileForecast
 from toto.streaming.clock import Clock
 from toto.streaming.group import StreamGroup
 from toto.streaming.scores import StreamScores
@@ -18,7 +19,7 @@ class Stream:
     """One series that goes on, and the state that makes each new step cheap; many are a `StreamGroup`.
 
     Args:
-        model: a `Toto`, its backbone, or a `TotoForecaster`.
+        model: a `Toto`, its backbone, a `Toto2Model`, or a forecaster of one.
         history: [time] or [variates, time] in anything that `MaskedTimeseries.from_array` takes, or a
             `MaskedTimeseries` of one series; at least one step. NaN is missing.
         times: a time per step of the history, if times are to be given later: dates or numbers.
@@ -44,7 +45,9 @@ class Stream:
         """Append the next steps and score them, as one stream; see `StreamGroup.append`."""
         return self._group.append({_ONLY: values}, {_ONLY: times}, late=late)
 
-    def forecast(self, horizon: int, num_samples: int | None = None, **options: Any) -> Forecast:
+    def forecast(
+        self, horizon: int, num_samples: int | None = None, **options: Any
+    ) -> Forecast | QuantileForecast:
         """Forecast from the newest steps; see `StreamGroup.forecast`."""
         return self._group.forecast(horizon, num_samples, **options)[_ONLY]
 

@@ -1,0 +1,87 @@
+"""Sums, maxima and single steps of sample paths beside what happened: how many lie where they should.
+
+    python benchmarks/path_totals.py DATA [--horizons 64 256]
+
+DATA is a folder with ETTh1, ETTm1 and prices of Nord Pool (lsf/ETTh1.csv.gz, lsf/ETTm1.csv.gz,
+epf/NP.csv.gz). The last windows of every column are forecast, each alone, from the 1024 steps before it.
+`in 80 %` is the share of what happened inside the central 80 % interval of the paths, `below` and `above` the
+shares outside, 10 % each if the paths are right; `spread` is the root mean square of error over standard
+deviation of the paths: 1.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common import arguments, describe_run, find_checkpoint, print_table, progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+FILES = {
+    "lsf/ETTh1.csv.gz": 1,
+    "lsf/ETTm1.csv.gz": 1,
+    "epf/NP.csv.gz": 1,
+}  # columns of time before the values
+CONTEXT, WINDOWS = 1024, 30
+QUANTITIES: "dict[str, Callable[[torch.Tensor], torch.Tensor]]" = {
+    "single steps": lambda steps: steps,
+    "sum": lambda steps: steps.sum(-1, keepdim=True),
+    "maximum": lambda steps: steps.amax(-1, keepdim=True),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = arguments(__doc__, model="toto-nano")
+    parser.set_defaults(repeats=1)
+    parser.add_argument("data", type=Path, help="folder with the files")
+    parser.add_argument("--horizons", type=int, nargs="+", default=[64, 256], help="steps (default: 64 256)")
+    parser.add_argument("--samples", type=int, default=256, help="paths (default: 256)")
+    args = parser.parse_args(argv)
+    print(f"{describe_run(args)}\n")
+    rows = [row for name in FILES for horizon in args.horizons for row in measured(name, horizon, args)]
+    print_table(("data", "horizon", "of", "in 80 %", "below", "above", "spread"), rows)
+
+
+def measured(name: str, horizon: int, args: argparse.Namespace) -> list[tuple[str, ...]]:
+    """A row for each quantity of one file."""
+    import torch
+
+    from toto import TotoPipeline
+
+    torch.set_num_threads(args.threads)
+    progress(f"{name}, horizon {horizon}")
+    windows = windows_of(args.data / name, FILES[name], horizon)
+    pipe = TotoPipeline.from_pretrained(find_checkpoint(args.model), device_map="cpu")
+    forecast = pipe.forecast(list(windows[:, :CONTEXT]), horizon, num_samples=args.samples, seed=0)
+    paths, actual = forecast.samples.movedim(-1, 0), torch.from_numpy(windows[:, CONTEXT:])
+    return [
+        (Path(name).name.split(".")[0], str(horizon), quantity, *calibration(of(paths), of(actual)))
+        for quantity, of in QUANTITIES.items()
+    ]
+
+
+def windows_of(path: Path, num_times: int, horizon: int) -> "np.ndarray":
+    """The last windows of every column with their contexts, [columns * windows, time]."""
+    import numpy as np
+    import pandas as pd
+
+    values = pd.read_csv(path).iloc[:, num_times:].to_numpy(float).T
+    starts = [values.shape[1] - (i + 1) * horizon - CONTEXT for i in range(WINDOWS)]
+    return np.concatenate([values[:, first : first + CONTEXT + horizon] for first in starts])
+
+
+def calibration(paths: "torch.Tensor", actual: "torch.Tensor") -> tuple[str, ...]:
+    """Shares inside, below and above the central 80 %, and error in deviations; [paths, ...] and [...]."""
+    low, high = paths.quantile(0.1, dim=0), paths.quantile(0.9, dim=0)
+    below, above = (actual < low).double().mean(), (actual > high).double().mean()
+    deviations = (actual - paths.mean(0)) / paths.std(0)
+    shares = (1 - below - above, below, above)
+    spread = deviations.square().mean().sqrt()
+    return (*(f"{100 * float(share):.0f} %" for share in shares), f"{float(spread):.2f}")
+
+
+if __name__ == "__main__":
+    main()
