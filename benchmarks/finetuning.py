@@ -4,7 +4,7 @@
 
 Forecasts start at every midnight of the test part: the last 728 days of EPF, the last fifth of bike sharing.
 MAE is that of the median, MASE its ratio to the error of seasonal naive (24 hours) before the test part.
-`--model random2` is a model of the second generation with 1.3 million random weights: what `fit` brings about
+`--model random2` is a model of the second generation with 1.1 million random weights: what `fit` brings about
 from nothing. Rows are appended to OUT/finetuning.csv as they are done, and those that are there are not run
 again.
 """

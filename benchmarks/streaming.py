@@ -16,6 +16,7 @@ import torch
 from common import arguments, describe_run, find_checkpoint, print_table, progress, random_walks
 
 from toto import MaskedTimeseries, Toto, TotoForecaster
+from toto.inference.models import Model
 from toto.streaming.group import StreamGroup
 from toto.streaming.stream import Stream
 
@@ -102,7 +103,7 @@ def show_equality(toto: Toto, context: int) -> None:
     print()
 
 
-def show_memory(toto: Toto, num_steps: int) -> None:
+def show_memory(toto: Model, num_steps: int) -> None:
     """Resident memory while a stream of 4 variates goes on, past its context again and again."""
     stream, rows = Stream(toto, random_walks(4, 512), max_context=1024), []
     part = random_walks(4, 500)
@@ -114,7 +115,7 @@ def show_memory(toto: Toto, num_steps: int) -> None:
     print()
 
 
-def show_group(toto: Toto, num_streams: int, repeats: int) -> None:
+def show_group(toto: Model, num_streams: int, repeats: int) -> None:
     """One step, and one patch, appended to all streams at once; to streams of one length and of many."""
     rows, patch = [], toto.config.patch_size
     for kind, lengths in (

@@ -73,6 +73,7 @@ HOMES = {
         "data/table.py",
         "data/stamps.py",
         "data/frame.py",
+        "data/eager_frame.py",
         "data/forecast_frame.py",
         "data/history_frame.py",
     },

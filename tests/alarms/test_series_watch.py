@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from toto import InputError
+from toto import InputError, TotoPipeline
 from toto.alarms.alarms import Alarm
 
 pd = pytest.importorskip("pandas")
@@ -113,6 +113,15 @@ def test_other_detectors_and_their_options_judge_as_well(pipe, waves, detector):
     options = {"detector": detector, "direction": "above", "interval_seconds": 60}
     watch = pipe.watch(waves[:, :PAST], "8/day", **options, persistence=2, combine="fisher", floor=1)
     assert all(one.value > one.high for alarm in watch.append(waves[:, PAST:]) for one in alarm.variates)
+
+
+@pytest.mark.parametrize("detector", ["deviation", "quantile"])
+def test_models_of_quantiles_watch_as_well(tiny2, waves, detector, tmp_path):
+    pipe = TotoPipeline(tiny2)
+    watch = pipe.watch(waves[:, :PAST], RATE, detector=detector)
+    watch.save(tmp_path / "of.watch")
+    for one in (watch, pipe.load_watch(tmp_path / "of.watch")):
+        assert {230, 240} <= {alarm.time for alarm in one.append(waves[:, PAST:])}
 
 
 def test_a_watch_goes_on_from_its_file(pipe, waves, tmp_path):

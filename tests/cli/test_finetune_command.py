@@ -81,6 +81,14 @@ def test_json_holds_the_scores_and_the_curve(finetune, load_files):
     assert result.stderr == ""
 
 
+def test_a_test_part_is_a_row_of_its_own(finetune, load_files):
+    result = finetune(load_files[0], "--target", "load", "--test-fraction", 0.2)
+    assert result.exit_code == 0, result.output
+    row = next(line.split() for line in result.stdout.splitlines() if line.startswith(" test score"))
+    zero_shot, fine_tuned = map(float, row[2:4])
+    assert row[4] == f"{100 * (fine_tuned / zero_shot - 1):+.1f}"
+
+
 def test_a_series_too_short_to_train_on_keeps_the_untouched_model(finetune, tmp_path):
     pd.DataFrame({"time": range(20), "y": np.arange(20.0)}).to_csv(tmp_path / "short.csv", index=False)
     result = finetune("short.csv")

@@ -1,5 +1,8 @@
 """The commands with a model that predicts quantiles."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +10,7 @@ from toto.model2.config import Toto2Config
 from toto.model2.toto2 import Toto2Model
 
 pd = pytest.importorskip("pandas")
+testing = pytest.importorskip("typer.testing")
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +48,14 @@ def test_a_backtest_of_quantiles(toto_command, wide_file, folder2):
     assert "quantiles predicted, exponential tails" in result.stdout
 
 
-def test_watching_needs_a_model_that_keeps_streams(toto_command, folder2):
-    result = toto_command("watch", "--model", folder2)
-    assert result.exit_code == 2
-    assert "models of quantiles keep no stream; use toto detect" in result.stderr
+def test_rows_are_watched(folder2, tmp_path):
+    values = np.random.default_rng(0).normal(size=110)
+    values[105] = 50
+    (tmp_path / "past.csv").write_text("t,x\n" + "".join(f"{t},{values[t]}\n" for t in range(100)))
+    rows = "t,x\n" + "".join(f"{t},{values[t]}\n" for t in range(100, 110))
+    words = ["watch", "--model", str(folder2), "--history", str(tmp_path / "past.csv")]
+    from toto.cli.app import app
+
+    result = testing.CliRunner().invoke(app, [*words, "--false-alarms", "1/200 steps"], input=rows)
+    assert result.exit_code == 0, result.output
+    assert [json.loads(line)["time"] for line in result.stdout.splitlines()] == ["105"]

@@ -31,6 +31,22 @@ def test_words_become_columns_of_0_and_1_but_for_the_first(kind):
     assert [None if one is None or one != one else one for one in rain] == [0, 1, None, 0, 1, 0]
 
 
+@pytest.mark.parametrize("kind", [pd, pl])
+def test_a_column_that_tells_series_apart_stays(kind):
+    covariates = Covariates(static=("sky",), past=("code",)).learnt_from(table(kind))
+    numbers = covariates.as_numbers(table(kind), ["sky"])
+    assert numbers.cells["sky"].to_list()[:2] == ["clear", "rain"]
+    assert numbers.cells["sky = rain"].to_list()[:2] == [0, 1]
+    assert numbers.without(["sky", "absent"]).cells.columns == ["ds", "y", "code", "sky = fog", "sky = rain"]
+
+
+def test_unknown_words_to_use_are_told_by_row():
+    covariates = Covariates(known=("sky",)).learnt_from(table())
+    numbers = covariates.as_numbers_to_use(table(sky=[*SKY[:4], "snow", "hail"]))
+    assert list(numbers.unread) == [4, 5]
+    assert "row 5, column sky: 'hail' is not among the words" in numbers.unread[5]
+
+
 def test_declared_categories_are_words_even_if_they_look_like_numbers():
     covariates = Covariates(known=("code",)).learnt_from(table(code=pd.Categorical([1, 2, 1, 3, 2, 1])))
     assert covariates.categories == {"code": ("1", "2", "3")}

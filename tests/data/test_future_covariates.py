@@ -64,6 +64,8 @@ def test_a_step_that_is_not_covered_is_an_error_that_names_it():
     with raises("no value for 2024-01-01T06:00:00"):
         read(history(), known(x=[1.0, 2.0, np.nan, 4.0]))
     with raises("the covariates of series b must be known at every one"):
+        read(long(history(), "a", "b"), pd.concat([long(known(), "a"), long(known(4, 5), "b")]))
+    with raises("future, column unique_id: no rows of series 'b', .* there are those of 'a'$"):
         read(long(history(), "a", "b"), long(known(), "a"))
 
 
@@ -96,6 +98,9 @@ def test_a_step_that_is_there_twice_is_an_error():
         read(history(), pd.concat([known(), known(5, 6)]))
     with raises("2024-01-01 05:00:00 of series a is there a second time"):
         read(long(history(), "a"), long(pd.concat([known(), known(5, 6)]), "a"))
+    late = known().assign(ds=known()["ds"] + pd.Timedelta("30min"))
+    with raises("row 2, column ds: 2024-01-01 06:30:00 falls on the step of 2024-01-01 05:30:00; keep"):
+        read(history(), late)
 
 
 def test_columns_that_do_not_fit_are_errors():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import InputError, MissingExtraError, Toto, TotoPipeline
+from toto import CheckpointError, InputError, MissingExtraError, Toto, TotoPipeline
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
@@ -82,9 +82,8 @@ def test_a_run_that_has_ended_is_not_trained_further(pipe, hourly, settings, tmp
 
 
 def test_a_folder_with_another_run_is_an_error(pipe, hourly, fitted_folder, settings):
-    with pytest.raises(
-        InputError, match=r"out: .* holds a run that differs in .*max_steps.*: go on with the same"
-    ):
+    differing = r"max_steps \(30 there, 20 here\), .*the columns or covariates, the data: go on with the same"
+    with pytest.raises(InputError, match=f"out: .* holds a run that differs in {differing}"):
         pipe.fit(hourly, HORIZON, **settings, out=fitted_folder)
 
 
@@ -99,7 +98,7 @@ def test_adapters_are_a_small_file_beside_a_pointer_to_their_base(
     assert fitted.model.source is None  # what is trained further has to be saved first
     again = TotoPipeline.from_pretrained(tmp_path)
     found = [median(one, hourly[:380], HORIZON, future=future) for one in (fitted, again)]
-    np.testing.assert_array_equal(*found)
+    np.testing.assert_allclose(*found, rtol=1e-6)
     again.save_pretrained(tmp_path / "copy")
     assert Toto.from_pretrained(tmp_path / "copy").adapter.base == str(base)
 
@@ -214,6 +213,8 @@ def test_settings_that_describe_no_run_are_errors(pipe, hourly):
         ({"time_limit": 0}, "time_limit must be above 0, got 0"),
         ({"learning_rate": -1.0}, "learning_rate must be above 0, got -1.0"),
         ({"val_fraction": 1.0}, "val_fraction must lie between 0 and 1, got 1.0"),
+        ({"test_fraction": -0.1}, "test_fraction must be at least 0, and leave steps .* got -0.1"),
+        ({"test_fraction": 0.85}, "beside val_fraction 0.15, got 0.85"),
         ({"max_steps": 0}, "max_steps must be a whole number of at least 1, got 0"),
         ({"seed": -1}, "seed must be a whole number"),
     ):
@@ -232,9 +233,34 @@ def test_without_lightning_or_peft_the_extra_is_named(pipe, hourly, settings, mo
         pipe.fit(hourly, HORIZON, **settings)
 
 
-def test_adapters_need_a_model_with_a_name(hourly, settings, make_tiny):
+def test_adapters_need_a_model_with_a_name_before_data_are_read(hourly, make_tiny):
     with pytest.raises(InputError, match='mode "lora" needs a model that was loaded by from_pretrained'):
-        TotoPipeline(make_tiny()).fit(hourly[["time", "load"]], HORIZON, **settings, mode="lora")
+        TotoPipeline(make_tiny()).fit(hourly, HORIZON, columns="no such column", mode="lora")
+
+
+@pytest.mark.parametrize("end", [380, 14])  # trained in vain, and too short to train on
+def test_adapters_that_are_no_better_leave_a_pointer_to_the_base(pipe, base, hourly, settings, tmp_path, end):
+    settings |= {"max_steps": 2, "learning_rate": 1e-9}
+    fitted = pipe.fit(hourly[:end], HORIZON, **settings, mode="lora", out=tmp_path)
+    assert not fitted.fit_result.improved
+    assert (tmp_path / "adapter_model.safetensors").stat().st_size < 100
+    assert not (tmp_path / "model.safetensors").exists()
+    again = TotoPipeline.from_pretrained(tmp_path)
+    assert again.record == fitted.record
+    assert all(torch.equal(w, again.model.state_dict()[name]) for name, w in pipe.model.state_dict().items())
+
+
+def test_adapters_whose_base_has_changed_are_an_error(pipe, base, hourly, settings, tmp_path):
+    pipe.save_pretrained(tmp_path / "base")
+    mine = TotoPipeline.from_pretrained(tmp_path / "base")
+    settings |= {"known": ["heat"], "learning_rate": 3e-2}
+    assert mine.fit(hourly, HORIZON, **settings, mode="lora", out=tmp_path / "lora").fit_result.improved
+    TotoPipeline.from_pretrained(tmp_path / "lora", torch_dtype="bfloat16")
+    with torch.no_grad():
+        mine.model.model.unembed.bias += 0.1
+    mine.save_pretrained(tmp_path / "base")
+    with pytest.raises(CheckpointError, match="base holds other weights now than those the adapter was"):
+        TotoPipeline.from_pretrained(tmp_path / "lora")
 
 
 def test_a_gap_in_a_known_covariate_of_the_validation_part_is_bridged(pipe, hourly, settings):

@@ -2,7 +2,7 @@ import numpy as np
 
 from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
-from toto.finetuning.split import train_ends
+from toto.finetuning.split import ends_before_test, train_ends
 
 
 def series(start, num_steps):
@@ -23,3 +23,13 @@ def test_at_least_one_horizon_is_held_out():
 
 def test_series_shorter_than_the_horizon_do_not_move_the_division():
     assert train_ends([series(0, 100), series(90, 3)], 0.01, horizon=24) == [76, 0]
+
+
+def test_the_test_part_begins_at_one_moment_too_or_nowhere():
+    all_series = [series(0, 100), series(50, 50), series(95, 5)]
+    assert ends_before_test(all_series, 0, horizon=5) == [100, 50, 5]
+    assert ends_before_test(all_series, 0.3, horizon=5) == [79, 29, 0]
+
+
+def test_where_nothing_is_left_to_train_on_all_ends_are_0():
+    assert train_ends([series(0, 0), series(0, 0)], 0.2, horizon=5) == [0, 0]

@@ -16,7 +16,13 @@ HORIZON = 6
 @pytest.fixture
 def settings():
     """Small ones, for the columns of `hourly`; a validation every ten steps."""
-    return {"columns": "load", "max_steps": 20, "batch_size": 4, "context": 32, "learning_rate": 3e-3}
+    return {"columns": "load", "max_steps": 20, "batch_size": 2, "context": 16, "learning_rate": 3e-3}
+
+
+@pytest.fixture
+def hourly(hourly):
+    """Its first days, which are soon validated."""
+    return hourly[:150]
 
 
 class Once(lightning.Callback):
@@ -39,14 +45,14 @@ def steps(result):
 
 
 def test_the_weights_of_the_last_step_are_validated_too(pipe, hourly, settings):
-    result = pipe.fit(hourly, HORIZON, **settings | {"max_steps": 25}).fit_result
-    assert steps(result) == [0, 10, 20, 25]
+    result = pipe.fit(hourly, HORIZON, **settings | {"max_steps": 13}).fit_result
+    assert steps(result) == [0, 10, 13]
     assert result.curve[-1]["learning_rate"] < 0.2 * settings["learning_rate"]
     assert result.reason.startswith("all steps done")
 
 
 def test_a_run_that_ends_by_time_validates_its_last_weights(pipe, hourly, settings):
-    result = pipe.fit(hourly, HORIZON, time_limit=0.4, **settings | {"max_steps": 100_000}).fit_result
+    result = pipe.fit(hourly, HORIZON, time_limit=0.2, **settings | {"max_steps": 100_000}).fit_result
     assert result.reason.startswith("the time is up")
     assert steps(result)[-1] == result.num_steps
 
@@ -57,7 +63,7 @@ def test_a_folder_that_was_moved_goes_on_and_keeps_its_best_weights(pipe, hourly
             for weight in module.parameters():
                 weight.mul_(1.5)
 
-    ends, settings["max_steps"] = [Once(12, spoil), Once(16, kill)], 30
+    ends, settings["max_steps"] = [Once(12, spoil), Once(14, kill)], 22
     with pytest.raises(SystemError):
         pipe.fit(hourly, HORIZON, **settings, out=tmp_path / "a", trainer={"callbacks": ends})
     shutil.move(tmp_path / "a", tmp_path / "b")
@@ -66,14 +72,22 @@ def test_a_folder_that_was_moved_goes_on_and_keeps_its_best_weights(pipe, hourly
     ).fit_result
     assert result.step == 10  # before the weights were spoilt
     assert result.score == pytest.approx(result.curve[1]["score"])
-    assert steps(result) == [0, 10, 20, 30]
+    assert steps(result) == [0, 10, 20, 22]
     assert not (tmp_path / "a").exists()
 
 
 def test_a_folder_whose_best_weights_are_gone_is_an_error(pipe, hourly, settings, tmp_path):
+    settings["max_steps"] = 1
     pipe.fit(hourly, HORIZON, **settings, out=tmp_path)
     (tmp_path / "training" / "best.ckpt").unlink()
     with pytest.raises(InputError, match=r"training holds last.ckpt without best.ckpt, .* put it back"):
+        pipe.fit(hourly, HORIZON, **settings, out=tmp_path)
+
+
+def test_a_folder_whose_settings_are_damaged_is_an_error(pipe, hourly, settings, tmp_path):
+    (tmp_path / "training").mkdir()
+    (tmp_path / "training" / "fit.json").write_text("{")
+    with pytest.raises(InputError, match=r"fit.json cannot be read .*: remove the folder .*training to"):
         pipe.fit(hourly, HORIZON, **settings, out=tmp_path)
 
 

@@ -164,6 +164,15 @@ CALLS = {
 }
 
 
+def test_scores_and_detections_are_of_the_targets_of_training_and_leave_the_covariates(pipe):
+    data = frame(0, 30)
+    alone, beside = (pipe.score(one).to_frame() for one in (data[["ds", "y"]], data))
+    pd.testing.assert_frame_equal(alone, beside)
+    assert set(beside["variate"]) == {"y"}
+    assert len(pipe.detect(data, "1/10 steps", clean=1.0)) == 1
+    assert len(pipe.score(np.zeros((2, 30)))) == 2
+
+
 @pytest.mark.parametrize("name", CALLS)
 def test_what_reads_no_covariates_says_so_once(pipe, make_tiny, caplog, name):
     data = frame(0, 30)[["ds", "y"]]

@@ -8,6 +8,7 @@ import toto
 from toto import InputError, TotoForecaster, TotoPipeline
 from toto.data.regular_series import RegularSeries
 from toto.inference import pipeline_batches
+from toto.inference.fit_record import FitRecord
 from toto.inference.pipeline_inputs import number_of
 
 pd = pytest.importorskip("pandas")
@@ -249,6 +250,17 @@ def test_an_array_is_no_covariate_of_a_frame_nor_a_name_one_of_an_array(pipe):
         pipe.forecast(waves(48), 10, future=future)
 
 
+def test_a_model_fine_tuned_without_covariates_takes_none_as_arrays(tiny):
+    tiny.config = tiny.model.config = FitRecord(horizon=3, context=16).into(tiny.config)
+    fitted = TotoPipeline(tiny)
+    assert fitted.forecast(waves(48), 3, num_samples=2).median.shape == (3,)
+    for covariates in ({"past_covariates": waves(48)}, {"future": waves(51)}):
+        with raises(
+            "past_covariates and future: the model was fine-tuned without covariates: leave them out"
+        ):
+            fitted.forecast(waves(48), 3, **covariates)
+
+
 def test_gaps_are_interpolated_for_models_that_read_them_as_0(make_tiny):
     data = waves(40) + 1000
     data[33:36] = np.nan
@@ -433,6 +445,7 @@ def test_what_breaks_a_rule_is_an_error_that_names_it(pipe, options, message):
         ({"columns": ["y", 3]}, r"columns must be a name or a list of names, got \['y', 3\]"),
         ({"day_first": "no"}, "day_first must be True or False, got 'no'"),
         ({"past_covariates": "y"}, "past_covariates are for forecasts: let the columns see each other"),
+        ({"past_covariates": waves(20)}, "past_covariates are for forecasts: let the columns see each other"),
     ],
 )
 def test_what_breaks_a_rule_of_columns_is_an_error_that_names_it(pipe, options, message):

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -86,3 +87,24 @@ def test_a_damaged_adapter_or_one_without_its_base_is_an_error(tiny, adapter, ba
     (folder / "adapter_config.json").write_text("{}")
     with pytest.raises(CheckpointError, match=r"holds no readable adapter .KeyError"):
         read_adapter(folder)
+
+
+def test_an_adapter_knows_the_weights_of_its_base(tiny, adapter, base, tmp_path):
+    folder, weights = tmp_path / "adapted", tiny.state_dict()
+    made = replace(adapter[0], base_fingerprint=Adapter.pointer("", weights).base_fingerprint)
+    made.write(folder, tiny.config.to_dict())
+    assert read_adapter(folder).base_fingerprint == made.base_fingerprint
+    Toto.from_pretrained(folder)
+    with torch.no_grad():
+        tiny.model.unembed.weight[0] += 0.1
+    tiny.save_pretrained(base)
+    with pytest.raises(CheckpointError, match=r"does not serve: .*base holds other weights now than those"):
+        Toto.from_pretrained(folder)
+    adapter[0].write(folder, tiny.config.to_dict())  # as other tools write it
+    Toto.from_pretrained(folder)
+
+
+def test_a_pointer_is_the_base_itself(tiny, base, tmp_path):
+    Adapter.pointer(str(base), tiny.state_dict()).write(tmp_path / "pointer", tiny.config.to_dict())
+    again = Toto.from_pretrained(tmp_path / "pointer")
+    assert all(torch.equal(weight, again.state_dict()[name]) for name, weight in tiny.state_dict().items())

@@ -180,7 +180,7 @@ def test_single_stamps_are_read_as_those_of_the_history_were(pipe):
         ("%m/%d/%Y", "03/01/2026"),
         ("%Y%m%d", "20260301"),
     ):
-        frame = pd.DataFrame({"day": days.strftime(written), "x": walk(41)})
+        frame = pd.DataFrame({"date": days.strftime(written), "x": walk(41)})
         arrived = pipe.stream(frame[:40]).append(frame[40:])
-        assert frame["day"].iloc[40] == by_itself
-        assert arrived.to_frame()["day"].dt.strftime("%Y-%m-%d").tolist() == ["2026-03-01"]
+        assert frame["date"].iloc[40] == by_itself
+        assert arrived.to_frame()["date"].dt.strftime("%Y-%m-%d").tolist() == ["2026-03-01"]

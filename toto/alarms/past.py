@@ -45,20 +45,27 @@ def past_scores(
     return found | (_of_part(model, part, max_context, coverage) if part else {})
 
 
-def scores_of_each(scores: StreamScores, coverage: float) -> dict[Hashable, Scores]:
+def scores_of_each(
+    scores: StreamScores, values: Mapping[Any, Values], coverage: float
+) -> dict[Hashable, Scores]:
     """The scores of every stream as those of a history, [1, variates, steps].
 
-    coverage: of the interval between `Scores.low` and `Scores.high`.
+    Args:
+        scores: of the streams, which were not shown all that is huge.
+        values: the steps that each got, by key in their order, in the units of the model.
+        coverage: of the interval between `Scores.low` and `Scores.high`.
     """
+    true_values = torch.full_like(scores.values, torch.nan)
+    for row, of_stream in zip(true_values, values.values(), strict=True):
+        row[:, : of_stream.shape[1]] = torch.from_numpy(of_stream)
+    judged = replace(scores, values=true_values)
     low, median, high = scores.distribution.quantile([(1 - coverage) / 2, 0.5, (1 + coverage) / 2])
-    computed = (scores.values, scores.log_prob, scores.surprise, scores.lower_tail, scores.upper_tail)
+    computed = (true_values, judged.log_prob, judged.surprise, judged.lower_tail, judged.upper_tail)
     of_all = Scores(*computed, low, median, high, scores.steps_ahead.amax(0), coverage).cpu()
-    return {key: of_all.each(partial(_row, row)) for row, key in enumerate(scores.ids)}
-
-
-def with_values(scores: Scores, values: Values) -> Scores:
-    """The scores of a stream, with the values that it got: what is huge the model was not shown."""
-    return replace(scores, values=torch.from_numpy(values)[None])
+    return {
+        key: of_all.each(partial(_row, row)).steps(slice(of_stream.shape[1]))
+        for row, (key, of_stream) in enumerate(values.items())
+    }
 
 
 def _of_part(
@@ -69,18 +76,15 @@ def _of_part(
     again = StreamGroup(model, max_context=max_context, one_step_ahead=True)
     shown = {key: as_seen(values) for key, values in histories.items()}
     again.add({key: values[:, : first[key]] for key, values in shown.items()})
-    rest = {key: values[:, first[key] :] for key, values in shown.items()}
-    longest = max(values.shape[1] for values in rest.values())
-    at_once = max(1, _AT_ONCE // sum(len(values) for values in rest.values()))
+    longest = max(values.shape[1] - first[key] for key, values in histories.items())
+    at_once = max(1, _AT_ONCE // sum(map(len, histories.values())))
     pieces = []
     for begin in range(0, max(1, longest), at_once):
-        arrived = {key: values[:, begin : begin + at_once] for key, values in rest.items()}
-        pieces.append(scores_of_each(again.append(arrived), coverage))
-    found = {}
-    for key, values in histories.items():
-        scores = _joined([piece[key] for piece in pieces]).steps(slice(values.shape[1] - first[key]))
-        found[key] = with_values(scores, values[:, first[key] :])
-    return found
+        steps = {key: slice(start + begin, start + begin + at_once) for key, start in first.items()}
+        scores = again.append({key: shown[key][:, part] for key, part in steps.items()})
+        arrived = {key: histories[key][:, part] for key, part in steps.items()}
+        pieces.append(scores_of_each(scores, arrived, coverage))
+    return {key: _joined([piece[key] for piece in pieces]) for key in histories}
 
 
 def _num_context(values: Values, patch_size: int) -> int:

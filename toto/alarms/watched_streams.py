@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from toto.alarms.judge import Judge, Judged
-from toto.alarms.past import past_scores, scores_of_each, with_values
+from toto.alarms.past import past_scores, scores_of_each
 from toto.anomaly.calibration import Unit, as_seen, in_units, out_of_units, units_of
 from toto.anomaly.detector import Detector
 from toto.anomaly.scores import Scores
@@ -101,17 +101,20 @@ class WatchedStreams:
         Raises:
             InputError: what `StreamGroup.append` refuses; nothing is appended then.
         """
-        before = {key: (self.group.num_steps(key), self.group.clock(key)) for key in self.judges}
-        scaled = {key: self._shown(key, given) for key, given in values.items()}
-        scores = self.group.append(scaled, times, late=late)
-        found = {}
-        for key, of_key in scores_of_each(scores, self.coverage).items():
-            first, clock = before[key]
-            steps = of_key.steps(slice(self.group.num_steps(key) - first))
+        before = {key: (self.group.num_steps(key), self.group.clock(key)) for key in values}
+        shown = {key: self._shown(key, given) for key, given in values.items()}
+        scores = self.group.append(shown, times, late=late)
+        taken = {}
+        for row, (key, (first, clock)) in enumerate(before.items()):
+            is_missing = scores.values[row, :, : self.group.num_steps(key) - first].isnan().cpu().numpy()
             stamps = None if times is None else times.get(key)
             places = None if clock is None or stamps is None else clock.follow(stamps, first - 1)[0] - first
-            found[key] = self._judge(key, steps, _as_given(values[key], places, steps), first)
-        return found
+            taken[key] = _as_given(values[key], places, is_missing)
+        scaled = {key: in_units(given, self.judges[key].units) for key, given in taken.items()}
+        return {
+            key: self._judge(key, of_key, taken[key], before[key][0])
+            for key, of_key in scores_of_each(scores, scaled, self.coverage).items()
+        }
 
     def values(self, key: Hashable) -> Values:
         """The newest values of a stream, in units; what was cut off stays so."""
@@ -153,9 +156,8 @@ class WatchedStreams:
 
     def _judge(self, key: Hashable, steps: Scores, values: Values, first: int) -> Arrived:
         judge = self.judges[key]
-        judged = judge.judge(with_values(steps, in_units(values, judge.units)), first)
         low, high = (out_of_units(end[0].double().numpy(), judge.units) for end in (steps.low, steps.high))
-        return Arrived(first, values, low, high, judge.threshold, judged)
+        return Arrived(first, values, low, high, judge.threshold, judge.judge(steps, first))
 
 
 def _learn(
@@ -176,13 +178,19 @@ def _learn(
     return judges
 
 
-def _as_given(values: Values, places: Int[np.ndarray, " _points"] | None, steps: Scores) -> Values:
-    """Values as they came, at the steps that took them: what the model saw may be cut off."""
-    taken = steps.values[0].double().numpy()
+def _as_given(
+    values: Values,
+    places: Int[np.ndarray, " _points"] | None,
+    is_missing: Bool[np.ndarray, "variates _steps"],
+) -> Values:
+    """Values as they came, at the steps that took them: what the model was shown may be cut off.
+
+    places: the step of each value, some of which came too late; None: one after the other.
+    """
     if places is not None:
-        steps_of_points, points = np.unique(places, return_index=True)  # of a repeated step the first
-        inside = (steps_of_points >= 0) & (steps_of_points < taken.shape[1])
-        given = np.full_like(taken, np.nan)
-        given[:, steps_of_points[inside]] = values[:, points[inside]]
+        steps, points = np.unique(places, return_index=True)  # of a repeated step the first
+        inside = (steps >= 0) & (steps < is_missing.shape[1])
+        given = np.full(is_missing.shape, np.nan)
+        given[:, steps[inside]] = values[:, points[inside]]
         values = given
-    return np.where(np.isnan(taken), np.nan, values)
+    return np.where(is_missing, np.nan, values)

@@ -12,7 +12,6 @@ Values = Float[np.ndarray, "..."]
 
 _POINTS = 200  # of the body that are kept
 _LEAST_SCALE = 0.1  # of the tail, in units of the statistic: a constant one has none of its own
-_MOST = 10  # median excesses that one counts as: an accident must not set the scale of the tail
 _FEWEST = 20
 
 
@@ -54,9 +53,8 @@ class CalibratedTail:
         shares = np.array([(values >= level).sum() for level in levels]) / (count + 1)
         levels, first = np.unique(levels, return_index=True)
         excess = (values - levels[-1])[values > levels[-1]]  # of ties at the last level none
-        excess = np.minimum(excess, _MOST * np.median(excess)) if len(excess) else np.zeros(1)
-        scale = max(float(excess.mean()), _LEAST_SCALE)
-        beyond = float(np.log10(len(excess) / (count + 1)))
+        scale = max(float(excess.mean()), _LEAST_SCALE) if len(excess) else _LEAST_SCALE
+        beyond = float(np.log10(max(len(excess), 1) / (count + 1)))
         return cls(tuple(levels.tolist()), tuple(np.log10(shares[first]).tolist()), beyond, scale, count)
 
     def log10_probability(self, statistic: Values) -> Values:

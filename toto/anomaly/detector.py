@@ -225,20 +225,23 @@ class Detector(ABC):
         return scores
 
     def _score(self, series: MaskedTimeseries, calibration: Calibration) -> Scores:
-        """The scores of a series, in the units of the model; of values that are cut off the true values."""
+        """The scores of a series, in the units of the model, which is not shown all that is huge."""
         scaled = in_units(_values(series), calibration.units)
-        scores = score(
-            self.model,
+        observed, ids = torch.from_numpy(np.isfinite(scaled)), series.id_mask.cpu()
+        judged, shown = (
             series._replace(
-                series=torch.from_numpy(np.nan_to_num(as_seen(scaled))),
-                padding_mask=torch.from_numpy(np.isfinite(scaled)),
-                id_mask=series.id_mask.cpu(),
-            ),
+                series=torch.from_numpy(np.nan_to_num(values)), padding_mask=observed, id_mask=ids
+            )
+            for values in (scaled, as_seen(scaled))
+        )
+        return score(
+            self.model,
+            judged,
             max_steps_ahead=self.max_steps_ahead,
             context_length=self.context_length,
             coverage=self.coverage,
-        )
-        return replace(scores.cpu(), values=torch.from_numpy(scaled)[None])
+            shown=shown,
+        ).cpu()
 
     def _strangeness(self, scores: Scores, calibration: Calibration) -> Values:
         """The statistic where a deviation is large enough and in the direction asked for; elsewhere 0."""

@@ -27,6 +27,7 @@ def score(
     max_steps_ahead: SupportsIndex | None = None,
     context_length: SupportsIndex = 4096,
     coverage: float = 0.99,
+    shown: Any = None,
 ) -> Scores:
     """How likely every step of a history was, given only the steps before it.
 
@@ -46,6 +47,8 @@ def score(
         max_steps_ahead: how far ahead a step may be predicted at most (None: the patch size, one pass).
         context_length: steps that a prediction sees at most; of a longer history at least half of them.
         coverage: of the interval between `Scores.low` and `Scores.high`.
+        shown: the history that predictions are made from, if it is not `series` itself but has values that
+            are huge cut off, say; of the same shape.
 
     Returns:
         Scores [batch, variates, time] of the variates that are no covariates.
@@ -62,14 +65,17 @@ def score(
         )
     if not 0 < coverage < 1:
         raise InputError(f"coverage must be a probability between 0 and 1, got {coverage!r}")
-    inputs = series if isinstance(series, MaskedTimeseries) else MaskedTimeseries.from_array(series)
-    context = _without_padding(teacher.context(inputs), inputs.series.shape[-1])
-    scoring = _Scoring(teacher, context, min(ahead, teacher.stride), at_most, coverage)
+    judged = _context(teacher, series)
+    context = judged if shown is None else _context(teacher, shown)
+    scoring = _Scoring(teacher, context, judged, min(ahead, teacher.stride), at_most, coverage)
     with teacher.at_work():
         return scoring.run()
 
 
-def _without_padding(context: Context, num_steps: int) -> Context:
+def _context(teacher: Teacher, given: Any) -> Context:
+    """A series as the model takes it, without padding."""
+    inputs = given if isinstance(given, MaskedTimeseries) else MaskedTimeseries.from_array(given)
+    context, num_steps = teacher.context(inputs), inputs.series.shape[-1]
     series, observed, ids = (t[..., t.shape[-1] - num_steps :] for t in context[:3])
     return Context(series, observed, ids, context.num_exogenous_variables)
 
@@ -82,7 +88,13 @@ class _Scoring:
     """The scores of one batch, filled in window by window."""
 
     def __init__(
-        self, teacher: Teacher, context: Context, ahead: int, context_length: int, coverage: float
+        self,
+        teacher: Teacher,
+        context: Context,
+        judged: Context,
+        ahead: int,
+        context_length: int,
+        coverage: float,
     ) -> None:
         self.teacher = teacher
         self.context = context
@@ -90,8 +102,8 @@ class _Scoring:
         self.context_length = context_length
         self.coverage = coverage
         self.num_targets = context.series.shape[1] - context.num_exogenous_variables
-        targets = context.series[:, : self.num_targets]
-        self.values = torch.where(context.observed[:, : self.num_targets], targets, torch.nan)
+        targets = judged.series[:, : self.num_targets]
+        self.values = torch.where(judged.observed[:, : self.num_targets], targets, torch.nan)
         self.found = targets.new_full((_FIELDS, *targets.shape), torch.nan)
         self.steps_ahead = torch.full(targets.shape[-1:], _NEVER, device=targets.device)
 

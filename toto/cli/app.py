@@ -255,7 +255,8 @@ def watch(
     Rows are CSV with a header, or JSON lines: a time and values, at even steps. Each is compared with what
     the model predicted of it one step before. Without a history or a state the first rows, four patches of
     the model, are only collected. Rows that are late or come twice are left out with a note, and gaps are
-    missing values; a row behind a gap waits for the next one. While an alarm goes on, another is printed only for a column that was not in it.
+    missing values; a row behind a gap waits for the next one. While an alarm goes on, another is printed
+    only for a column that was not in it.
 
     For example:
 

@@ -73,7 +73,8 @@ def run_backtest(data: Path, layout: Layout, settings: Settings, outputs: Output
         )
     frame = result.to_frame()
     seconds = round(result.seconds, 3)
-    about = {"command": "backtest", "data": data, "settings": asdict(settings), "seconds": seconds}
+    shown = asdict(settings) | {"context": result.measurement.settings.context}
+    about = {"command": "backtest", "data": data, "settings": shown, "seconds": seconds}
     outputs.print(about, frame, lambda: typer.echo(result))
     outputs.write(frame, "scores", result.write_report, "report")
 

@@ -119,6 +119,14 @@ def finetune(
         float,
         option("Share of the steps, the last ones, that is held out.", panel=TRAINING, metavar="SHARE"),
     ] = 0.15,
+    test_fraction: Annotated[
+        float,
+        option(
+            "Share of the steps behind these that is only scored, when all is decided.",
+            panel=TRAINING,
+            metavar="SHARE",
+        ),
+    ] = 0.0,
     seed: Seed = 0,
     json: Json = False,
     quiet: Quiet = False,
@@ -144,7 +152,17 @@ def finetune(
     layout = Layout(time_column, listed(target), id_column, group, aggregate=aggregate, day_first=day_first)
     covariates = Covariates(_names(known), _names(past), _names(static), _names(calendar), holidays)
     settings = Settings(
-        model, device, horizon, mode, context, max_steps, time_limit, val_fraction, seed, independent
+        model,
+        device,
+        horizon,
+        mode,
+        context,
+        max_steps,
+        time_limit,
+        val_fraction,
+        test_fraction,
+        seed,
+        independent,
     )
     run_finetune(data, out, layout, covariates, settings, json)
 

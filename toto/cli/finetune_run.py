@@ -35,6 +35,7 @@ class Settings:
     max_steps: int | None
     minutes: float | None
     val_fraction: float
+    test_fraction: float
     seed: int
     independent: bool
 
@@ -75,6 +76,7 @@ def run_finetune(
             max_steps=settings.max_steps,
             time_limit=None if settings.minutes is None else 60 * settings.minutes,
             val_fraction=settings.val_fraction,
+            test_fraction=settings.test_fraction,
             seed=settings.seed,
             out=out,
             progress=progress.within_series,
@@ -82,10 +84,11 @@ def run_finetune(
     found = fitted.fit_result
     assert found is not None
     curve = import_pandas().DataFrame(found.curve)
-    zero_shot, fine_tuned = (None if math.isnan(score) else score for score in (found.zero_shot, found.score))
     scores = {
-        "zero_shot": zero_shot,
-        "fine_tuned": fine_tuned,
+        "zero_shot": _number(found.zero_shot),
+        "fine_tuned": _number(found.score),
+        "test_zero_shot": _number(found.test_zero_shot),
+        "test_fine_tuned": _number(found.test_score),
         "improved": found.improved,
         "reason": found.reason,
         "step": found.step,
@@ -113,13 +116,19 @@ def _show(found: Any, data: Path, settings: Settings, covariates: Covariates) ->
     print(f"{kept}: {found.reason}.")
 
 
+def _number(score: float) -> float | None:
+    """A score as JSON has it."""
+    return None if math.isnan(score) else score
+
+
 def _scores(found: Any) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    zero_shot, fine_tuned, change = _compared(found.zero_shot, found.score)
     cells = {
         "": "validation score",
-        "zero-shot": f"{found.zero_shot:.4g}",
-        "fine-tuned": f"{found.score:.4g}",
-        "change": f"{100 * (found.score / found.zero_shot - 1):+.1f} %" if found.zero_shot else "",
+        "zero-shot": zero_shot,
+        "fine-tuned": fine_tuned,
+        "change": change,
         "best step": f"{found.step:,}",
         "steps": f"{found.num_steps:,}",
         "minutes": f"{found.seconds / 60:.1f}",
@@ -127,4 +136,12 @@ def _scores(found: Any) -> Table:
     for name in cells:
         table.add_column(name, justify="right" if name else "left", no_wrap=True)
     table.add_row(*cells.values())
+    if found.num_test_windows:
+        table.add_row("test score", *_compared(found.test_zero_shot, found.test_score))
     return table
+
+
+def _compared(zero_shot: float, fine_tuned: float) -> tuple[str, str, str]:
+    """Both scores, and by how much the second is lower."""
+    change = f"{100 * (fine_tuned / zero_shot - 1):+.1f} %" if zero_shot else ""
+    return f"{zero_shot:.4g}", f"{fine_tuned:.4g}", change

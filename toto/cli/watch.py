@@ -15,7 +15,7 @@ from toto.cli.live_rows import LiveRows, Row
 from toto.cli.live_stream import LiveStream
 from toto.errors import InputError
 from toto.inference.compilation import RuntimeSettings
-from toto.model.toto import Toto
+from toto.inference.models import Model
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
     """Watch rows until they end or Ctrl-C is pressed; `show` gets every alarm as a line of JSON.
 
     Raises:
-        InputError: a detector or a rate that is none, a state in no folder, a model of quantiles, or a
-            history that cannot be read or is too short.
+        InputError: a detector or a rate that is none, a state in no folder, or a history that cannot be read
+            or is too short.
         CheckpointError: no such model, or a file of state that is none.
     """
     if settings.detector not in DETECTORS:  # what is wrong is said before anything else
@@ -56,10 +56,7 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
     false_alarms_per_step(settings.false_alarms, 1e-9)
     if settings.state is not None and (settings.state.is_dir() or not settings.state.parent.is_dir()):
         raise InputError(f"--state must be a file in a folder that is there, got {settings.state}")
-    model = settings.runtime.load(settings.model)
-    if not isinstance(model, Toto):
-        raise InputError(f"--model {settings.model}: models of quantiles keep no stream; use toto detect")
-    watcher = Watcher(model, settings, show)
+    watcher = Watcher(settings.runtime.load(settings.model), settings, show)
     try:
         watcher.watch(lines)
     finally:
@@ -69,7 +66,7 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
 class Watcher:
     """Takes rows; collects the first ones unless there is a state or a history, and then compares."""
 
-    def __init__(self, model: Toto, settings: WatchSettings, show: Callable[[str], None]) -> None:
+    def __init__(self, model: Model, settings: WatchSettings, show: Callable[[str], None]) -> None:
         self._model = model
         self._settings = settings
         self._show = show

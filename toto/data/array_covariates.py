@@ -57,7 +57,7 @@ def _past(one: RegularSeries, values: Any, where: str) -> Rows | None:
     if rows.shape[1] != one.values.shape[1]:
         raise InputError(
             f"past_covariates{where}: must be known in the {one.values.shape[1]} steps of the series, got "
-            f"{rows.shape[1]} steps; put NaN where a value is missing"
+            f"{rows.shape[1]} steps; time is the last axis, and NaN where a value is missing"
         )
     return rows
 
@@ -71,7 +71,7 @@ def _known(one: RegularSeries, values: Any, horizon: int, where: str) -> Rows | 
         raise InputError(
             f"future{where}: must hold covariates from the first step of the series to the end of the "
             f"horizon, {num_steps} + {horizon} steps or more, got {rows.shape[1]}; put their history before "
-            "what is to come, NaN where it is missing"
+            "what is to come, NaN where it is missing; time is the last axis"
         )
     unknown = np.isnan(rows[:, num_steps:])
     known_to = int(np.append(unknown.any(0), True).argmax())

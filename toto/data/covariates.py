@@ -75,24 +75,28 @@ class Covariates:
                 )
         return replace(self, categories=found)
 
-    def as_numbers(self, table: Table) -> Table:
+    def as_numbers(self, table: Table, kept: Sequence[str] = ()) -> Table:
         """A frame in which columns of 0 and 1 have taken the place of each column of text.
+
+        Args:
+            kept: columns that stay too: they tell series apart.
 
         Raises:
             InputError: a word that the column did not have before.
         """
-        table = self.as_numbers_to_use(table)
+        table = self.as_numbers_to_use(table, kept)
         for told in table.unread.values():
             raise InputError(told)
         return table
 
-    def as_numbers_to_use(self, table: Table) -> Table:
+    def as_numbers_to_use(self, table: Table, kept: Sequence[str] = ()) -> Table:
         """The same, in which rows with other words are no error unless they are used."""
         for name, words in self.categories.items():
             if name in table.cells.columns:
                 unknown = unknown_words(table, name, words)
                 table = table.with_indicators(name, {_indicator(name, word): word for word in words[1:]})
                 table = replace(table, unread={**unknown, **table.unread})
+                table = table if name in kept else table.without([name])
         return table
 
     def numbers(self, names: Sequence[str]) -> tuple[str, ...]:

@@ -137,10 +137,10 @@ class _Columns:
         self.static = list(layout.static_covariates)
         beside = [*no_values, *self.past, *self.known, *self.static]
         others = [name for name in table.cells.columns if name not in (*beside, layout.group)]
-        if not (layout.columns or others):
+        self.targets = list(layout.columns or usual(table, others))
+        if not self.targets:
             of_future = "" if known is None else f"; {', '.join(self.known)} is a covariate, as future has it"
             raise InputError(f"{table.name}: no column of values beside {', '.join(beside)}{of_future}")
-        self.targets = list(layout.columns or usual(table, others))
         self._check(table, no_values)
 
     def _check(self, table: Table, no_values: Sequence[str]) -> None:
@@ -229,8 +229,10 @@ def _target_of_long(table: Table, others: Sequence[str]) -> Sequence[str]:
     Raises:
         InputError: several, and no `y`.
     """
-    if "y" in others or len(others) == 1:
-        return ["y"] if "y" in others else others
+    if "y" in table.cells.columns:
+        return ["y"]
+    if len(others) < 2:
+        return others
     raise InputError(
         f"{table.name}: a long table of several columns needs a target column y: name another one with "
         f"columns (--columns); there are {table.columns()}"

@@ -74,6 +74,12 @@ class FutureCovariates:
             InputError: a step of the horizon without a row or a value, or with several rows.
         """
         rows = self._rows_by_id.get(series_id, np.arange(0))
+        if not len(rows) and self._rows_by_id and self._id_column is not None:
+            there = ", ".join(map(repr, list(self._rows_by_id)[:3])) + ", ..." * (len(self._rows_by_id) > 3)
+            raise InputError(
+                f"{self._table.name}, column {self._id_column}: no rows of series {series_id!r}, whose "
+                f"covariates are needed; there are those of {there}"
+            )
         stamps = clock.stamps(self._stamps, rows)
         steps = clock.grid.nearest(stamps) - num_steps
         after = (steps >= 0) & ((steps < horizon) | self._goes_on)
@@ -105,10 +111,12 @@ class FutureCovariates:
     ) -> None:
         repeated = np.flatnonzero(np.diff(steps) == 0) + 1
         if len(repeated):
-            row = int(rows[repeated[0]])
+            row, before = int(rows[repeated[0]]), int(rows[repeated[0] - 1])
+            text, text_before = (self._table.text(one, self._time_column) for one in (row, before))
+            again = "is there a second time" if text == text_before else f"falls on the step of {text_before}"
             raise InputError(
-                f"{self._table.place(row, self._time_column)}: {self._table.text(row, self._time_column)}"
-                f"{self._of(series_id)} is there a second time; keep one row of covariates per step"
+                f"{self._table.place(row, self._time_column)}: {text}{self._of(series_id)} {again}; keep one "
+                "row of covariates per step, at the time stamps that go on from those of the history"
             )
 
     def _of(self, series_id: Any) -> str:

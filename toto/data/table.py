@@ -13,6 +13,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from toto.data.eager_frame import HANDS_OVER, eager_frame
 from toto.errors import InputError, MissingExtraError
 
 log = logging.getLogger(__name__)
@@ -38,11 +39,10 @@ def is_frame(data: Any) -> bool:
         known = isinstance(nw.from_native(data, pass_through=True, allow_series=True), _FRAMES)
     except ValueError:  # two columns of one name, of which `Table.cells` speaks
         return True
-    return known or hasattr(data, _HANDS_OVER)
+    return known or hasattr(data, HANDS_OVER)
 
 
 _FRAMES = (nw.DataFrame, nw.LazyFrame, nw.Series)
-_HANDS_OVER = "__arrow_c_stream__"  # of the Arrow PyCapsule interface
 
 
 @dataclass(frozen=True)
@@ -61,44 +61,8 @@ class Table:
 
     @cached_property
     def cells(self) -> nw.DataFrame[Any]:
-        """The frame behind one interface for all kinds.
-
-        An index of pandas that has a name or holds time stamps becomes columns, and names in several levels
-        one name, `cpu, host`.
-
-        Raises:
-            InputError: no data frame, one that is not computed yet, or columns of one name.
-        """
-        native = _as_frame(self.frame)
-        if hasattr(native, "set_axis") and native.columns.nlevels > 1:
-            joined = [", ".join(str(part) for part in name if part != "") for name in native.columns]
-            native = native.set_axis(joined, axis=1)
-        try:
-            frame = nw.from_native(native, eager_only=True)
-            index = nw.maybe_get_index(frame)
-            if index is not None and _says_something(index):
-                frame = nw.from_native(self._with_index(native), eager_only=True)
-            names = {column: str(column) for column in frame.columns if not isinstance(column, str)}
-            return frame.rename(names) if names else frame
-        except TypeError:
-            raise InputError(
-                f"{self.name}: not a data frame of pandas, polars or pyarrow in memory but "
-                f"{type(native).__name__}; collect a lazy one first"
-            ) from None
-        except ValueError as error:  # of narwhals: two columns of one name
-            reason = " ".join(str(error).split())
-            raise InputError(f"{self.name}: columns must have different names: {reason}") from None
-
-    def _with_index(self, frame: Any) -> Any:
-        """A frame of pandas with its index as columns, those once that it has as columns too."""
-        both = [name for name in frame.index.names if name is not None and name in frame.columns]
-        for name in both:
-            if not frame.index.get_level_values(name).equals(frame.set_index(name).index):
-                raise InputError(
-                    f"{self.name}: the index and a column are both called {name!r} and differ: rename one"
-                )
-        rest = frame.reset_index(level=both, drop=True) if both else frame
-        return rest.reset_index() if _says_something(rest.index) else rest
+        """The frame behind one interface for all kinds; see `eager_frame`."""
+        return eager_frame(self.frame, self.name)
 
     def place(self, row: int, column: str) -> str:
         """`data.csv, line 7, column cpu`, or `data frame, row 5, column cpu`."""
@@ -114,7 +78,7 @@ class Table:
         return ", ".join(self.cells.columns)
 
     def with_indicators(self, column: str, words: Mapping[str, str]) -> "Table":
-        """The frame with columns of 0 and 1 in place of one of text.
+        """The frame with columns of 0 and 1 beside one of text.
 
         Args:
             words: from the name of a column to the word that is 1 in it; an empty cell is empty in all.
@@ -129,7 +93,7 @@ class Table:
             )
             for name, word in words.items()
         ]
-        frame = self.cells.drop(column).with_columns(*columns)
+        frame = self.cells.with_columns(*columns)
         return replace(self, frame=nw.to_native(frame))
 
     def without(self, columns: Sequence[str]) -> "Table":
@@ -146,27 +110,6 @@ class Table:
         """`InputError` if there is no such column."""
         if column not in self.cells.columns:
             raise InputError(f"{self.name}: no column {column!r}; there are {self.columns()}")
-
-
-def _as_frame(data: Any) -> Any:
-    """A column, or a batch of pyarrow, as a frame; anything else as it is."""
-    if nw.dependencies.is_into_series(data):
-        column: Any = nw.from_native(data, series_only=True)
-        # without a name it would pass for an unnamed index, a time
-        return nw.to_native((column if column.name not in (None, "") else column.alias("value")).to_frame())
-    if hasattr(data, _HANDS_OVER) and not nw.dependencies.is_into_dataframe(data):
-        try:
-            return nw.to_native(nw.from_arrow(data, backend="pyarrow"))
-        except ValueError:  # two columns of one name
-            return import_module("pyarrow").table(data)
-    return data
-
-
-def _says_something(index: Any) -> bool:
-    """Whether an index of pandas is more than row numbers."""
-    named = any(name is not None for name in index.names)
-    parts = getattr(index, "levels", [index])
-    return named or any(type(part).__name__ in ("DatetimeIndex", "PeriodIndex") for part in parts)
 
 
 def find_time_column(table: Table, named: str | None) -> str | None:

@@ -49,5 +49,8 @@ def _zone(name: str) -> tzinfo:
     try:
         offset = datetime.strptime(name.removeprefix("UTC"), "%z").utcoffset()
     except ValueError:
-        raise InputError(f"time zone {name!r} is not known here: convert the time stamps to UTC") from None
+        raise InputError(
+            f"time zone {name!r} is not known here: convert the time stamps to one with a name, such as "
+            "Europe/Berlin, or to UTC"
+        ) from None
     return timezone(offset or timedelta(0))

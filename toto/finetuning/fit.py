@@ -1,6 +1,5 @@
 """Fine-tuning in one call: read, split, score the untouched model, train, return the better of the two."""
 
-import json
 import logging
 import math
 import tempfile
@@ -10,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import Float
 
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
@@ -18,21 +19,24 @@ from toto.errors import InputError, MissingExtraError
 from toto.finetuning.generations import generation_of
 from toto.finetuning.learning import Learning
 from toto.finetuning.result import FitResult
-from toto.finetuning.settings import FitSettings, Plan
+from toto.finetuning.run_folder import claim
+from toto.finetuning.settings import FitSettings
 from toto.finetuning.trained_model import Candidate, recorded
 from toto.finetuning.trainer import Supervision, Trained, train
-from toto.finetuning.validation import is_better
+from toto.finetuning.validation import Validation, is_better
 from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
 from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
 from toto.inference.progress import Progress
 from toto.kernels import accumulation_dtype
+from toto.model.adapter import Adapter
 
 log = logging.getLogger(__name__)
 
 TRAINING = "training"  # in the folder of the model: what the run wrote
-SETTINGS_FILE = "fit.json"
 CURVE_PICTURE = "curve.png"
+
+Losses = Float[np.ndarray, " windows"]
 
 
 def fit(
@@ -56,8 +60,8 @@ def fit(
         InputError: data, covariates or settings that break a rule; `out` holds another run.
         MissingExtraError: peft is not installed, and the mode needs it.
     """
-    if settings.mode == "lora" and out is not None and model.source is not None:
-        _check_apart(out, model.source)
+    if settings.mode == "lora":
+        _check_base(model.source, out)
     generation = generation_of(model)
     learning = Learning.of(data, layout, covariates, settings, generation)
     windows = learning.windows(settings, generation, accumulation_dtype(model.device))
@@ -70,6 +74,9 @@ def fit(
             fitted, result = _trained(model, learning, run, out)
     else:
         fitted, result = _too_short(model, learning)
+    if settings.mode == "lora" and fitted.adapter is None:  # it stayed the base
+        assert model.source is not None
+        fitted.adapter = Adapter.pointer(model.source, model.state_dict())
     if out is not None:
         fitted.save_pretrained(out)
     return fitted, result
@@ -78,30 +85,16 @@ def fit(
 def _trained(model: Model, learning: Learning, run: Supervision, out: Path | None) -> tuple[Model, FitResult]:
     """The better of the untouched and the trained model."""
     candidate = Candidate(model, run.plan.settings, bool(learning.record.covariates))
-    record = _untouched_record(model, learning)
-    windows = run.validation if record.uses_covariates else run.validation.without_covariates()
-    untouched = windows.losses(model, record.context)
+    untouched = recorded(model, _untouched_record(model, learning))
+    before = _losses(untouched, run.validation)
     with tempfile.TemporaryDirectory() if out is None else nullcontext(out) as place:
         folder = Path(place) / TRAINING
-        _claim(folder, run.plan, learning, model)
-        trained = train(candidate.training, run, folder, float(untouched.mean()))
+        claim(folder, run.plan, learning, model)
+        trained = train(candidate.training, run, folder, float(before.mean()))
         if trained.weights is None:
-            return recorded(model, record), _without_score(float(untouched.mean()), trained)
-        fitted = candidate.with_weights(trained.weights)
-        losses = run.validation.losses(fitted, learning.record.context)
-        improved = is_better(losses, untouched)
-        result = FitResult(
-            zero_shot=float(untouched.mean()),
-            score=float(losses.mean()),
-            improved=improved,
-            reason=trained.reason
-            + ("" if improved else "; no better than the untouched model, which is kept"),
-            step=int(min(trained.curve[1:], key=lambda row: row["score"])["step"]),
-            num_steps=trained.num_steps,
-            seconds=trained.seconds,
-            num_validation_windows=len(losses),
-            curve=trained.curve,
-        )
+            return untouched, _tested(_without_score(float(before.mean()), trained), learning.test, untouched)
+        fitted = recorded(candidate.with_weights(trained.weights), learning.record)
+        result = _result(trained, before, _losses(fitted, run.validation))
         if out is not None:
             _draw(result, folder / CURVE_PICTURE)
     log.info(
@@ -111,7 +104,44 @@ def _trained(model: Model, learning: Learning, run: Supervision, out: Path | Non
         result.zero_shot,
         result.reason,
     )
-    return (recorded(fitted, learning.record) if improved else recorded(model, record)), result
+    return (fitted if result.improved else untouched), _tested(result, learning.test, untouched, fitted)
+
+
+def _losses(model: Model, windows: Validation) -> Losses:
+    """The losses of a model with a record, which says what it sees."""
+    record = FitRecord.of(model.config)
+    assert record is not None
+    seen = windows if record.uses_covariates else windows.without_covariates()
+    return seen.losses(model, record.context)
+
+
+def _result(trained: Trained, before: Losses, losses: Losses) -> FitResult:
+    improved = is_better(losses, before)
+    return FitResult(
+        zero_shot=float(before.mean()),
+        score=float(losses.mean()),
+        improved=improved,
+        reason=trained.reason + ("" if improved else "; no better than the untouched model, which is kept"),
+        step=int(min(trained.curve[1:], key=lambda row: row["score"])["step"]),
+        num_steps=trained.num_steps,
+        seconds=trained.seconds,
+        num_validation_windows=len(losses),
+        curve=trained.curve,
+    )
+
+
+def _tested(
+    result: FitResult, test: Validation | None, untouched: Model, fitted: Model | None = None
+) -> FitResult:
+    """The result with scores in the test part, if there is one; nothing is decided by them."""
+    if test is None or not test.contexts:
+        return result
+    return replace(
+        result,
+        test_zero_shot=float(_losses(untouched, test).mean()),
+        test_score=math.nan if fitted is None else float(_losses(fitted, test).mean()),
+        num_test_windows=len(test.contexts),
+    )
 
 
 def _untouched_record(model: Model, learning: Learning) -> FitRecord:
@@ -142,13 +172,18 @@ def _without_score(zero_shot: float, trained: Trained) -> FitResult:
     )
 
 
-def _check_apart(out: Path, source: str) -> None:
-    """Raise where an adapter would replace the weights that it points to.
+def _check_base(source: str | None, out: Path | None) -> None:
+    """Raise unless an adapter can point to its base, which it would not replace.
 
     Raises:
-        InputError: `out` is the folder of the base.
+        InputError: the model was loaded from nowhere, or `out` is the folder of the base.
     """
-    if Path(source).exists() and Path(source).resolve() == out.resolve():
+    if source is None:
+        raise InputError(
+            'mode "lora" needs a model that was loaded by from_pretrained, to which the adapter can point: '
+            "save this one and load it, or use another mode"
+        )
+    if out is not None and Path(source).exists() and Path(source).resolve() == out.resolve():
         raise InputError(f"out: {out} is the folder of the base, to which the adapter points: choose another")
 
 
@@ -170,28 +205,8 @@ def _too_short(model: Model, learning: Learning) -> tuple[Model, FitResult]:
         num_validation_windows=0,
         curve=[],
     )
-    return recorded(model, _untouched_record(model, learning)), result
-
-
-def _claim(folder: Path, plan: Plan, learning: Learning, model: Model) -> None:
-    """Write what the run is into its folder, or check it against that of the run found there."""
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / SETTINGS_FILE
-    run = plan.to_dict() | {
-        "record": learning.record.to_dict(),
-        "data": learning.fingerprint(),
-        "model": model.fingerprint(),
-    }
-    mine = json.loads(json.dumps(run))
-    if file.is_file():
-        theirs = json.loads(file.read_text(encoding="utf-8"))
-        differing = [name for name in mine if name != "time_limit" and mine[name] != theirs.get(name)]
-        if differing:
-            raise InputError(
-                f"out: {folder.parent} holds a run that differs in {', '.join(differing)}: go on with the "
-                "same data and settings, or choose another folder"
-            )
-    file.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    untouched = recorded(model, _untouched_record(model, learning))
+    return untouched, _tested(result, learning.test, untouched)
 
 
 def _draw(result: FitResult, path: Path) -> None:

@@ -15,7 +15,7 @@ from toto.data.table import Table, is_frame
 from toto.errors import InputError
 from toto.finetuning.generations import Generation
 from toto.finetuning.settings import FitSettings
-from toto.finetuning.split import train_ends
+from toto.finetuning.split import ends_before_test, train_ends
 from toto.finetuning.validation import Validation
 from toto.finetuning.windows import Windows
 from toto.inference.fit_record import FitRecord
@@ -24,12 +24,16 @@ from toto.inference.pipeline_reading import Reading
 
 @dataclass(frozen=True)
 class Learning:
-    """Series, how the model reads them, and the step of each that training ends before."""
+    """Series up to their test parts, how the model reads them, and the step of each where training ends.
+
+    test: what is measured when all is decided; None: there is no test part.
+    """
 
     series: Sequence[RegularSeries]
     record: FitRecord
     reading: Reading
     ends: Sequence[int]
+    test: Validation | None
 
     @classmethod
     def of(
@@ -47,12 +51,17 @@ class Learning:
         context, horizon = settings.default_context(generation), settings.horizon
         record = FitRecord(layout, covariates, horizon, context)
         series = record.read(data, layout, None, horizon, to_learn=True).series
-        record = record.with_static_scales(series)
+        test_ends = ends_before_test(series, settings.test_fraction, horizon)
+        learnt = [one for one, end in zip(series, test_ends, strict=True) if end > 0]
+        record = record.with_static_scales(learnt or series)
         series = [record.standardised(one) for one in series]
         _check_values(covariates, series)
         labelled = generation.can_be_labelled and bool(covariates)
         reading = Reading(generation.patch_size, context, horizon, generation.interpolates, labelled)
-        return cls(series, record, reading, train_ends(series, settings.val_fraction, horizon))
+        test = Validation.of(series, test_ends, horizon) if settings.test_fraction else None
+        series = [one.until(end, 0) for one, end in zip(series, test_ends, strict=True)]
+        ends = train_ends(series, settings.val_fraction / (1 - settings.test_fraction), horizon)
+        return cls(series, record, reading, ends, test)
 
     @property
     def num_rows(self) -> int:

@@ -1,5 +1,7 @@
 """Low-rank adapters (LoRA, arXiv 2106.09685) on the linear maps of the layers, through PEFT."""
 
+from dataclasses import replace
+
 import torch
 
 from toto.errors import MissingExtraError
@@ -26,11 +28,11 @@ def add_adapters(generation: Generation, rank: int) -> None:
     inject_adapter_in_model(config, generation.layers)
 
 
-def taken_adapter(model: Model, base: str) -> Adapter:
+def taken_adapter(model: Model, pointer: Adapter) -> Adapter:
     """The adapters of a model, and its labels, as they are now.
 
     Args:
-        base: what the model was loaded from before it had adapters.
+        pointer: to what the model was loaded from before it had adapters.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -47,7 +49,8 @@ def taken_adapter(model: Model, base: str) -> Adapter:
         for name, weight in model.named_parameters()
         if name.endswith("variate_label")
     }
-    return Adapter.in_published_order(model, base, scale, down, up, labels)
+    taken = Adapter.in_published_order(model, pointer.base, scale, down, up, labels)
+    return replace(taken, base_fingerprint=pointer.base_fingerprint)
 
 
 def _copied(maps: torch.nn.ModuleDict) -> torch.Tensor:

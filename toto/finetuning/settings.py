@@ -27,6 +27,7 @@ class FitSettings:
     max_steps: steps of the optimiser at most.
     time_limit: seconds at most; the learning rate has decayed by then.
     val_fraction: the share of all steps, the last ones, that scores are measured on.
+    test_fraction: the share behind these that nothing is decided by.
     batch_size: windows of a step.
     learning_rate: the peak, of AdamW.
     patience: validations without a better score after which a run ends.
@@ -45,6 +46,7 @@ class FitSettings:
     max_steps: int | None = None
     time_limit: float | int | None = None
     val_fraction: float | int = 0.15
+    test_fraction: float | int = 0.0
     batch_size: int | None = None
     learning_rate: float | int | None = None
     patience: int = 6
@@ -73,6 +75,11 @@ class FitSettings:
                 raise InputError(f"{name} must be above 0, got {value!r}")
         if not (_is_number(self.val_fraction) and 0 < self.val_fraction < 1):
             raise InputError(f"val_fraction must lie between 0 and 1, got {self.val_fraction!r}")
+        if not (_is_number(self.test_fraction) and 0 <= self.test_fraction < 1 - self.val_fraction):
+            raise InputError(
+                "test_fraction must be at least 0, and leave steps to train on beside val_fraction "
+                f"{self.val_fraction}, got {self.test_fraction!r}"
+            )
 
     @classmethod
     def checked(cls, horizon: Any, **given: Any) -> "FitSettings":

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from toto.errors import InputError
 from toto.finetuning.generations import generation_of
 from toto.finetuning.lora import add_adapters, taken_adapter
 from toto.finetuning.settings import FitSettings
 from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
+from toto.model.adapter import Adapter
 
 
 class Candidate:
@@ -20,17 +20,9 @@ class Candidate:
         model: stays as it is.
         settings: `mode` and `rank`.
         labels: whether targets and covariates are told apart, by a model that can.
-
-    Raises:
-        InputError: adapters for a model that was loaded from nowhere.
     """
 
     def __init__(self, model: Model, settings: FitSettings, labels: bool) -> None:
-        if settings.mode == "lora" and model.source is None:
-            raise InputError(
-                'mode "lora" needs a model that was loaded by from_pretrained, to which the adapter can '
-                "point: save this one and load it, or use another mode"
-            )
         self._mode = settings.mode
         self._base = copy.deepcopy(model).float().eval()
         if labels:
@@ -57,8 +49,9 @@ class Candidate:
         model.adapter = model.source = None
         if self._mode == "lora":
             assert self._base.source is not None
-            adapter = taken_adapter(self.training, self._base.source)
-            model.load_state_dict(adapter.merged(self._base.state_dict()))
+            weights = self._base.state_dict()
+            adapter = taken_adapter(self.training, Adapter.pointer(self._base.source, weights))
+            model.load_state_dict(adapter.merged(weights))
             model.adapter = adapter
         else:
             model.load_state_dict(self.training.state_dict())

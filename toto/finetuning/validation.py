@@ -34,8 +34,8 @@ class Validation:
 
     horizon: int
     contexts: list[RegularSeries]
-    actual: list[Float[np.ndarray, "variates horizon"]]
-    scales: list[Float[np.ndarray, " variates"]]
+    actual: list[Float[np.ndarray, "_variates horizon"]]
+    scales: list[Float[np.ndarray, " _variates"]]
 
     @classmethod
     def of(cls, series: Sequence[RegularSeries], ends: Sequence[int], horizon: int) -> "Validation":

@@ -85,9 +85,9 @@ class Call2:
 
     def _demand(self, singles: Sequence[Batch]) -> Demand2:
         block, series = self.plan.decode_block_size, singles[0].context.series
-        in_blocks = isinstance(block, int) and 0 < block < self.plan.horizon
+        block = block if isinstance(block, int) and 0 < block < self.plan.horizon else self.plan.horizon
         return Demand2(
-            self.model, len(singles), series.shape[1], self.plan.horizon, in_blocks, series.element_size()
+            self.model, len(singles), series.shape[1], self.plan.horizon, block, series.element_size()
         )
 
 

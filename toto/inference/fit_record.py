@@ -75,22 +75,31 @@ class FitRecord:
         if not (isinstance(data, Table) or is_frame(data)):
             self._check_arrays(data)
             return read_inputs(data, layout, future, horizon)
+        if not self.uses_covariates:
+            return self.read_targets(data, layout)
         table = data if isinstance(data, Table) else Table(data)
         layout = self._completed(layout)
-        if not self.uses_covariates:
-            return read_inputs(table.without(self.covariates.columns), layout, None, horizon)
         self.covariates.check(table, layout.columns or ())
-        known = None if to_learn else self._known_future(future, horizon)
-        covariates = self.covariates
+        covariates, kept = self.covariates, _tell_apart(layout)
+        known = None if to_learn else self._known_future(future, horizon, kept)
         layout = replace(
             layout,
             past_covariates=covariates.numbers(covariates.past),
             known_covariates=covariates.numbers(covariates.known),
             static_covariates=covariates.numbers(covariates.static),
         )
-        inputs = read_inputs(covariates.as_numbers(table), layout, known, horizon)
+        inputs = read_inputs(covariates.as_numbers(table, kept), layout, known, horizon)
         beyond = 0 if to_learn else horizon
         return inputs._replace(series=[self._prepared(one, beyond) for one in inputs.series])
+
+    def read_targets(self, data: Any, layout: Layout) -> Inputs:
+        """The series alone, for what reads no covariates: these may be there or not."""
+        if not (isinstance(data, Table) or is_frame(data)):
+            return read_inputs(data, layout, None, 0)
+        table = data if isinstance(data, Table) else Table(data)
+        layout = self._completed(layout)
+        unused = [name for name in self.covariates.columns if name not in _tell_apart(layout)]
+        return read_inputs(table.without(unused), layout, None, 0)
 
     def _check_arrays(self, data: Any) -> None:
         """`InputError` for what is no frame, if the model needs columns or time stamps."""
@@ -166,7 +175,7 @@ class FitRecord:
         }
         return replace(layout, **same)
 
-    def _known_future(self, future: Any, horizon: int) -> Table | None:
+    def _known_future(self, future: Any, horizon: int, kept: Sequence[str]) -> Table | None:
         """The frame of known values, with numbers for words.
 
         Raises:
@@ -189,7 +198,7 @@ class FitRecord:
                 raise InputError(
                     f"{table.name}: no column {name!r}, a known covariate; there are {table.columns()}"
                 )
-        return covariates.as_numbers_to_use(table)
+        return covariates.as_numbers_to_use(table, kept)
 
     def _prepared(self, one: RegularSeries, horizon: int) -> RegularSeries:
         return self.standardised(self.covariates.with_calendar(one, horizon))
@@ -223,3 +232,8 @@ class FitRecord:
             raise InputError(
                 f"{CONFIG_KEY} in the configuration of the model is damaged: {error!r}"
             ) from error
+
+
+def _tell_apart(layout: Layout) -> list[str]:
+    """The columns that tell series apart, which may be covariates too."""
+    return [name for name in (layout.id_column or "unique_id", layout.group) if name is not None]

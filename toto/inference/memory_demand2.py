@@ -1,20 +1,23 @@
 """What a forecast by quantiles needs of memory.
 
-Sizes: D of a token, F of the feed-forward block, P steps of a patch, T tokens of context and horizon, K of
-the horizon alone; rows = series x variates, of the series that are forecast at once. Everything is in
-numbers of the layers' dtype, unless it says bytes:
+Sizes: D of a token, F of the feed-forward block, P steps of a patch, K patches that are predicted at once,
+T tokens of the context and these; rows = series x variates, of the series that are forecast at once.
+Everything is in numbers of the layers' dtype, unless it says bytes:
 
     weights       all parameters
-    prepared      on x86 processors every linear map of the layers once more, in the layout that products want
-                  there; 30 MiB of code of libraries
+    prepared      on x86 processors every linear map once more, in the layout that products want there; 30 MiB
+                  of code of libraries
     prefill       rows T tokens in a layer, each 5 D, three times queries, keys and values, and their mixture,
                   or 3 D + 2 F (4 F without that layout); 80 bytes for every step, for its statistics; with
-                  missing patches the masks of attention, rows T^2 bytes
-    shared cache  with blocks, rows T keys and values in every time layer
-    step          rows K predicted patches, each 8 D in the head, and 9 P quantiles of 32 bytes in units
+                  missing patches the masks of attention, rows T^2 bytes. Behind them the head, if that is
+                  more: rows K predicted patches, each 8 D, and 9 P quantiles of 32 bytes in units
+    shared cache  with blocks, keys and values of the time layers: beside the first pass those of the context,
+                  but for the last layer; behind it those of all tokens, old and new ones
     results       rows of all series x horizon x 9, twice
 
-Nothing belongs to single paths, for there are none.
+Nothing belongs to single paths, for there are none, and the passes of later blocks are smaller than the
+first. These are the bytes in use: on a processor the C library may keep some that were freed (glibc up to
+four fifths of prefill, in blocks below 32 MiB), and reuses them.
 """
 
 from dataclasses import dataclass
@@ -34,7 +37,7 @@ from toto.model2.toto2 import LEVELS, Toto2Model
 class Demand2:
     """Series of `num_variates` rows each, with the same horizon.
 
-    in_blocks: whether the horizon takes several passes, which keep keys and values.
+    block: steps that are predicted in one pass; fewer than the horizon take several, which keep a cache.
     series_bytes: size of a value of the series.
     """
 
@@ -42,23 +45,24 @@ class Demand2:
     num_series: int
     num_variates: int
     horizon: int
-    in_blocks: bool
+    block: int
     series_bytes: int
 
     def estimate(self, num_steps: int, series_at_once: int) -> MemoryEstimate:
         """The bytes of every part, for contexts of at most `num_steps`."""
         rows, size = series_at_once * self.num_variates, self.model.config.patch_size
-        tokens, cached = self.tokens(num_steps), self._cached_of_a_token if self.in_blocks else 0
+        tokens = self.tokens(num_steps)
         layer = tokens * (self._numbers_of_a_token * self._number + 80 * size + tokens)
-        predicted = self.num_patches * (32 * self.model.config.d_model + 32 * len(LEVELS) * size)
+        head = self._patches(self.block) * (32 * self.model.config.d_model + 32 * len(LEVELS) * size)
+        first_pass = max(layer, head)
         results = 2 * self.num_variates * self.horizon * len(LEVELS) * self.series_bytes
         return MemoryEstimate(
             weights=self._weights,
             prepared=self._prepared,
-            prefill=rows * layer,
-            shared_cache=rows * tokens * cached,
+            prefill=rows * first_pass,
+            shared_cache=rows * self._cache_beside(first_pass, num_steps),
             own_cache=0,
-            step=rows * predicted,
+            step=0,
             results=self.num_series * results,
             series_per_batch=series_at_once,
             samples_per_batch=1,
@@ -71,13 +75,20 @@ class Demand2:
         return fast and self.estimate(num_steps, series_at_once).working <= budget
 
     def tokens(self, num_steps: int) -> int:
-        """Tokens of a row, of its context and its horizon."""
-        return -(-num_steps // self.model.config.patch_size) + self.num_patches
+        """Tokens of a row in the first pass, of its context and what is predicted there."""
+        return self._patches(num_steps) + self._patches(self.block)
 
-    @property
-    def num_patches(self) -> int:
-        """Patches that the horizon begins."""
-        return -(-self.horizon // self.model.config.patch_size)
+    def _cache_beside(self, first_pass: int, num_steps: int) -> int:
+        """Bytes of keys and values of a row where the peak is: beside the first pass, or behind it."""
+        if self.block >= self.horizon:
+            return 0
+        context, everything = self._patches(num_steps), self._patches(num_steps) + self._patches(self.horizon)
+        beside = context * max(0, self._num_time_layers - 1)
+        behind = 2 * everything * self._num_time_layers
+        return max(beside * self._cached_of_a_token, behind * self._cached_of_a_token - first_pass)
+
+    def _patches(self, num_steps: int) -> int:
+        return -(-num_steps // self.model.config.patch_size)
 
     @cached_property
     def _weights(self) -> int:
@@ -92,14 +103,18 @@ class Demand2:
 
     @cached_property
     def _cached_of_a_token(self) -> int:
-        """Bytes of the keys and values of a token, in all time layers."""
+        """Bytes of the keys and values of a token, in a layer."""
         config = self.model.config
-        time_layers = sum(not config.is_variate_layer(index) for index in range(config.num_layers))
-        return config.num_groups * (config.qk_dim + config.v_dim) * time_layers * self._number
+        return config.num_groups * (config.qk_dim + config.v_dim) * self._number
+
+    @cached_property
+    def _num_time_layers(self) -> int:
+        config = self.model.config
+        return sum(not config.is_variate_layer(index) for index in range(config.num_layers))
 
     @cached_property
     def _prepared(self) -> int:
-        maps = [m.weight for m in self.model.transformer.modules() if isinstance(m, Linear)]
+        maps = [m.weight for m in self.model.modules() if isinstance(m, Linear)]
         return CODE_OF_LIBRARIES + (sum(w.numel() * w.element_size() for w in maps) if self._blocked else 0)
 
     @property

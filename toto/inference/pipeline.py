@@ -266,7 +266,7 @@ class TotoPipeline:
         """
         from toto.anomaly.series_scores import score_series
 
-        inputs = read_inputs(data, history_layout(self.score, layout), None, 0)
+        inputs = self._read_history(data, history_layout(self.score, layout))
         FitRecord.note_unread(self.model.config, "score")
         options = {"max_steps_ahead": max_steps_ahead, "context_length": context, "coverage": coverage}
         return score_series(self.model, inputs.series, inputs.kind, **options)
@@ -310,7 +310,7 @@ class TotoPipeline:
         """
         from toto.anomaly.series_detection import detect_in_series
 
-        inputs = read_inputs(data, history_layout(self.detect, layout), None, 0)
+        inputs = self._read_history(data, history_layout(self.detect, layout))
         FitRecord.note_unread(self.model.config, "detect")
         return detect_in_series(
             self.model,
@@ -454,6 +454,7 @@ class TotoPipeline:
         max_steps: SupportsIndex | None = None,
         time_limit: float | int | None = None,
         val_fraction: float = 0.15,
+        test_fraction: float | int = 0.0,
         context: SupportsIndex | None = None,
         batch_size: SupportsIndex | None = None,
         learning_rate: float | int | None = None,
@@ -482,6 +483,7 @@ class TotoPipeline:
             max_steps: steps of training at most (None: by the size of the data).
             time_limit: seconds of training at most.
             val_fraction: the share of all steps, the last ones, that is held out.
+            test_fraction: the share behind these that is only scored, by both models, when all is decided.
             context: the last steps of a series that the model sees (None: 16 patches).
             batch_size: windows of a step (None: by their size).
             learning_rate: of AdamW (None: by the mode and the size of the model).
@@ -510,6 +512,7 @@ class TotoPipeline:
             max_steps=max_steps,
             time_limit=time_limit,
             val_fraction=val_fraction,
+            test_fraction=test_fraction,
             context=context,
             batch_size=batch_size,
             learning_rate=learning_rate,
@@ -553,6 +556,12 @@ class TotoPipeline:
                 "past_covariates and future: the model was fine-tuned without covariates: leave them out"
             )
         return self.record.read(data, layout, future, horizon)
+
+    def _read_history(self, data: Any, layout: Layout) -> Inputs:
+        """Series to judge; of a fine-tuned model those of its training, without covariates."""
+        if self.record is None:
+            return read_inputs(data, layout, None, 0)
+        return self.record.read_targets(data, layout)
 
     def _context(self, context: SupportsIndex | None) -> SupportsIndex:
         """The steps that the model is to see."""

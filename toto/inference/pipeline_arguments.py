@@ -98,7 +98,8 @@ def history_layout(method: Callable[..., Any], options: Mapping[str, Any]) -> La
         InputError: covariates, which are for forecasts alone.
         TypeError: an argument that the method does not have.
     """
-    if "past_covariates" in options and names_of("past_covariates", options["past_covariates"]):
+    names, arrays = names_or_arrays(None, options.get("past_covariates"))
+    if names or arrays is not None:
         raise InputError(
             "past_covariates are for forecasts: let the columns see each other with multivariate=True"
         )

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from toto.errors import CheckpointError
 from toto.model import checkpoint
+from toto.model.fingerprint import fingerprint
 from toto.model.published_order import in_published_order
 
 CONFIG_FILE, WEIGHTS_FILE = checkpoint.ADAPTER_FILES
@@ -33,6 +34,7 @@ class Adapter:
     down: by the name of a linear map, [rank, inputs].
     up: likewise, [outputs, rank].
     labels: by the name of a weight.
+    base_fingerprint: of the weights that the differences were made for, see `fingerprint`; None: not known.
     """
 
     base: str
@@ -40,6 +42,7 @@ class Adapter:
     down: Mapping[str, Tensor]
     up: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
+    base_fingerprint: str | None = None
 
     @classmethod
     def in_published_order(
@@ -54,6 +57,23 @@ class Adapter:
         """An adapter of the maps of a model in memory, whose rows are in the order that it has there."""
         published = {name: in_published_order(model, name, rows) for name, rows in up.items()}
         return cls(base, scale, down, published, labels)
+
+    @classmethod
+    def pointer(cls, base: str, weights: Mapping[str, Tensor]) -> "Adapter":
+        """An adapter without differences: the base itself, whose weights these are."""
+        return cls(base, 1.0, {}, {}, {}, fingerprint(weights))
+
+    def check_base(self, weights: Mapping[str, Tensor]) -> None:
+        """Raise unless these are the weights that the differences were made for.
+
+        Raises:
+            CheckpointError: the base has changed.
+        """
+        if self.base_fingerprint not in (None, fingerprint(weights)):
+            raise CheckpointError(
+                f"{self.base} holds other weights now than those the adapter was trained on: bring them "
+                "back, or fine-tune anew"
+            )
 
     def merged(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The weights of the base, by their published names, with the differences added.
@@ -71,13 +91,14 @@ class Adapter:
 
     def write(self, folder: Path, config: Mapping[str, Any], dtype: torch.dtype | None = None) -> None:
         """Write the adapter and the configuration of the model to a folder, which is made if it is absent."""
-        rank = len(next(iter(self.down.values())))
+        rank = max((len(rows) for rows in self.down.values()), default=1)
         about = {
             "peft_type": "LORA",
             "base_model_name_or_path": self.base,
             "r": rank,
             "lora_alpha": self.scale * rank,
             "target_modules": sorted(name.removeprefix("model.") for name in self.down),
+            "base_fingerprint": self.base_fingerprint,
         }
         tensors = {f"{_PREFIX}{name}{_DOWN}": t for name, t in self.down.items()}
         tensors |= {f"{_PREFIX}{name}{_UP}": t for name, t in self.up.items()}
@@ -116,6 +137,7 @@ def read_adapter(folder: Path) -> Adapter:
             _named(tensors, _DOWN),
             _named(tensors, _UP),
             {name: t for name, t in tensors.items() if not name.startswith(_PREFIX)},
+            about.get("base_fingerprint"),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise CheckpointError(
@@ -127,13 +149,14 @@ def read_merged(path: Path, map_location: str | torch.device) -> tuple[dict[str,
     """The weights of a checkpoint, and the adapter that is merged into them if it is one.
 
     Raises:
-        CheckpointError: the base of an adapter is not there, or is another model.
+        CheckpointError: the base of an adapter is not there, has changed, or is another model.
     """
     if not holds_adapter(path):
         return checkpoint.read_weights(path, map_location), None
     adapter = read_adapter(path)
     try:
         base, _ = read_merged(checkpoint.locate(adapter.base), map_location)
+        adapter.check_base(base)
         return adapter.merged(base), adapter
     except (CheckpointError, KeyError, RuntimeError) as error:
         raise CheckpointError(f"{path} holds an adapter, whose base does not serve: {error}") from error

@@ -59,4 +59,7 @@ class Past(PastTokens):
         if not num_kept:
             return self
         end = self.num_tokens + num_kept
-        return Past(end, {index: (k[:, :, :end], v[:, :, :end]) for index, (k, v) in layers.items()})
+        kept = {index: (k[:, :, :end], v[:, :, :end]) for index, (k, v) in layers.items()}
+        if not self.num_tokens:  # these are views of all that was projected, which would stay in memory
+            kept = {index: (k.clone(), v.clone()) for index, (k, v) in kept.items()}
+        return Past(end, kept)

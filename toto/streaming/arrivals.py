@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.stamps import Stamps, read_stamps
-from toto.data.table import Table, find_time_column, holds_text, is_frame, read_values, rows_by_value
+from toto.data.table import Table, find_time_column, is_frame, read_values, rows_by_value
 from toto.errors import InputError
 from toto.inference.pipeline_inputs import read_inputs
 
@@ -41,21 +41,6 @@ def has_times(history: Any, layout: Layout) -> bool:
     return True
 
 
-def order_of_dates(history: Any, time_column: str) -> bool | None:
-    """How dates like 01/02/2026 are read in a frame, as some of them tell: `day_first`; None: no matter."""
-    table = history if isinstance(history, Table) else Table(history)
-    if not holds_text(table.cells[time_column]):
-        return None
-    fits = {}
-    found = read_stamps(table, time_column)
-    for day_first in (True, False):
-        try:
-            fits[day_first] = np.array_equal(read_stamps(table, time_column, day_first).utc, found.utc)
-        except InputError:
-            fits[day_first] = False
-    return None if all(fits.values()) else fits[True]
-
-
 def arrivals_in(data: Any, series: Series, layout: Layout, with_times: bool) -> Arrivals:
     """What arrived for each of the series.
 
@@ -80,7 +65,7 @@ def _in_frame(table: Table, series: Series, layout: Layout) -> Arrivals:
     for column in (first.id_column, first.time_column, *columns):
         if column is not None:
             table.check_column(column)
-    stamps = read_stamps(table, first.time_column, layout.day_first, _as_before(first))
+    stamps = read_stamps(table, first.time_column, layout.day_first, first.as_before)
     if stamps.time_zone != first.time_zone:
         raise InputError(
             f"{table.name}: the times must be in the time zone of the history, {first.time_zone}, "
@@ -103,12 +88,6 @@ def _in_frame(table: Table, series: Series, layout: Layout) -> Arrivals:
                 values[row, places] = numbers[column][of_ids[name]]
         arrived.values[key], arrived.times[key] = values, times
     return arrived
-
-
-def _as_before(series: RegularSeries) -> Stamps:
-    """A stamp of a series, as an example for those to come."""
-    moments = series.grid.at(np.arange(1))
-    return Stamps(moments, moments, series.time_zone, series.time_type)
 
 
 def _rows_by_id(table: Table, series: Series, id_column: str | None) -> dict[Any, Rows]:

@@ -173,8 +173,7 @@ class StreamGroup:
         if isinstance(self.forecaster, Toto2Forecaster):
             if num_samples is not None:
                 raise InputError(
-                    f"num_samples must be None for a model that predicts quantiles, got {num_samples}: it "
-                    "draws no paths"
+                    f"num_samples must be None for a model of quantiles, got {num_samples}: it draws no paths"
                 )
             return dict(zip(keys, self.forecaster.forecast(series, horizon, **options), strict=True))
         found = self.forecaster.forecast(series, horizon, num_samples, series_ids=numbers, **options)

@@ -12,7 +12,7 @@ from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
 from toto.inference.pipeline_inputs import Inputs, read_inputs
-from toto.streaming.arrivals import Arrivals, arrivals_in, has_times, order_of_dates
+from toto.streaming.arrivals import Arrivals, arrivals_in, has_times
 from toto.streaming.series_notes import from_notes, to_notes
 
 Values = Float[np.ndarray, "variates _steps"]
@@ -48,8 +48,6 @@ class LiveSeries:
                     f"history: a stream needs even steps, got steps of {one.grid.spacing} in "
                     f"{one.labels[0]}: number them instead"
                 )
-        if with_times and layout.day_first is None:
-            layout = replace(layout, day_first=order_of_dates(history, inputs.series[0].time_column))
         return cls(inputs, layout, with_times)
 
     def histories(self) -> dict[Hashable, Values]:

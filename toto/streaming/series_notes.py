@@ -13,7 +13,16 @@ from toto.errors import InputError
 from toto.inference.pipeline_inputs import Inputs
 from toto.streaming.clock import Clock
 
-_PLAIN = ("variates", "time_zone", "time_column", "id_column", "ids", "several_targets", "grid_shows_zone")
+_PLAIN = (
+    "variates",
+    "time_zone",
+    "time_column",
+    "id_column",
+    "ids",
+    "several_targets",
+    "grid_shows_zone",
+    "day_first",
+)
 
 
 def to_notes(inputs: Inputs, layout: Layout, with_times: bool) -> dict[str, Any]:
