@@ -8,6 +8,7 @@ from toto.errors import InputError
 from toto.finetuning.learning import Learning
 from toto.finetuning.settings import Plan
 from toto.inference.models import Model
+from toto.model.fingerprint import fingerprint
 
 SETTINGS_FILE = "fit.json"
 
@@ -25,7 +26,7 @@ def claim(folder: Path, plan: Plan, learning: Learning, model: Model) -> None:
     run = plan.to_dict() | {
         "record": learning.record.to_dict(),
         "data": learning.fingerprint(),
-        "model": model.fingerprint(),
+        "model": fingerprint(model.state_dict()),
     }
     mine = json.loads(json.dumps(run))
     if file.is_file():

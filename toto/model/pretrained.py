@@ -1,6 +1,5 @@
 """Models of either generation as users hold them: loading, saving, precision and compilation."""
 
-import hashlib
 import logging
 import tempfile
 from abc import ABC, abstractmethod
@@ -159,13 +158,6 @@ class Pretrained(nn.Module, ABC):
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.parameters()).device
-
-    def fingerprint(self) -> str:
-        """Tells these weights from others, whatever file they come from."""
-        digest = hashlib.blake2b(digest_size=8)
-        for name, weight in self.state_dict().items():
-            digest.update(name.encode() + weight.cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
-        return digest.hexdigest()
 
     def set_precision(self: Model, torch_dtype: str | torch.dtype) -> Model:
         """Bring the weights to a precision, in place, and return the model.
