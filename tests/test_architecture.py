@@ -24,7 +24,7 @@ ALLOWED = {
     "evaluation": {"errors", "kernels", "model", "data", "inference"},
     "anomaly": {"errors", "kernels", "model", "model2", "data", "inference"},
     "streaming": {"errors", "kernels", "model", "model2", "data", "inference"},
-    "alarms": {"errors", "data", "inference", "anomaly", "streaming"},
+    "alarms": {"errors", "model", "data", "inference", "anomaly", "streaming"},
     "finetuning": {"errors", "kernels", "model", "model2", "data", "inference"},
     "cli": {
         "errors",

@@ -143,6 +143,25 @@ def test_a_watch_goes_on_from_its_file(pipe, waves, tmp_path):
         pipe.load_watch(tmp_path / "plain.stream")
 
 
+def test_with_other_weights_what_is_usual_is_learnt_anew(pipe, waves, make_tiny, tmp_path, caplog):
+    pipe.watch(waves[:, :PAST], RATE, direction="above").save(tmp_path / "of.watch")
+    assert pipe.load_watch(tmp_path / "of.watch").append(waves[:, PAST:]) is not None
+    assert not caplog.records
+    other = TotoPipeline(make_tiny(mlp_hidden_dim=64))
+    again = other.load_watch(tmp_path / "of.watch").append(waves[:, PAST:]).to_frame()
+    assert "of.watch was calibrated with another model: it is calibrated anew" in caplog.text
+    expected = other.watch(waves[:, :PAST], RATE, direction="above").append(waves[:, PAST:]).to_frame()
+    pd.testing.assert_frame_equal(again, expected, rtol=1e-4)
+
+
+def test_the_state_of_the_command_is_not_that_of_a_watch_with_names(pipe, waves, tmp_path):
+    pipe.watch(waves)._streams.save(tmp_path / "of.command")
+    with pytest.raises(
+        InputError, match="holds the state of toto watch: go on from it with toto watch --state"
+    ):
+        pipe.load_watch(tmp_path / "of.command")
+
+
 def test_forecasts_are_those_of_the_whole_series(pipe, waves):
     frame = wide(waves)
     watch = pipe.watch(frame[:PAST], RATE)

@@ -105,7 +105,7 @@ def test_a_detection_is_drawn_with_names_and_times(pipe):
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["a", "b", "score"]
     apart = pipe.detect(wide)
     assert [axis.get_title(loc="left") for axis in apart.plot(1).axes] == ["b", "score"]
-    with pytest.raises(InputError, match="place must say which of 2 series to draw, from 0, or multivariate"):
+    with pytest.raises(InputError, match=r"place must say which of 2 series to draw, .* severe event, 1\)"):
         apart.plot()
     with pytest.raises(InputError, match="place must be that of one of 2 series, from 0, got 2"):
         apart.plot(2)

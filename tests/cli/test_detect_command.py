@@ -41,6 +41,13 @@ def test_one_column_and_other_detectors_can_be_asked_for(toto_command, spiked_fi
         assert "cpu" not in done.stdout
 
 
+def test_of_several_series_the_strangest_is_drawn(toto_command, spiked_file):
+    pytest.importorskip("matplotlib")
+    done = toto_command("detect", spiked_file, "--independent", "--plot", "out.svg")
+    assert "picture of the strangest of 2 series written to out.svg" in done.stderr
+    assert "<!-- cpu -->" in spiked_file.with_name("out.svg").read_text()
+
+
 def test_independent_columns_have_events_of_their_own(toto_command, spiked_file):
     options = ("--independent", "--false-alarms", "1/500 steps", "--out", "events.csv")
     assert toto_command("detect", spiked_file, *options).exit_code == 0
@@ -58,7 +65,6 @@ def test_independent_columns_have_events_of_their_own(toto_command, spiked_file)
         (["--false-alarms", "rarely"], "false_alarms must be a rate like"),
         (["--direction", "up"], "direction must be one of both, above, below, got 'up'"),
         (["--out", "spiked.csv"], "would replace the data; choose another name"),
-        (["--plot", "out.png", "--independent"], "--plot draws one series, got 2"),
         (["--plot", "out.txt"], "the name must end in .png, .svg, .pdf"),
         (["--clean", "0.01"], "at least 20 observed steps behind its first quarter"),
     ],

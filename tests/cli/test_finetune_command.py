@@ -42,7 +42,8 @@ def test_a_model_is_trained_scored_and_forecasts_with_its_covariates_by_name(
     title, *table, kept = result.stdout.splitlines()
     assert title.endswith("next 12 steps, with temperature, holiday, hour")
     assert [line.split()[:2] for line in table if line.startswith(" validation")] == [["validation", "score"]]
-    assert kept.startswith(("The fine-tuned model is kept: ", "The untouched model is kept: "))
+    assert kept.startswith("All steps done; ")
+    assert kept.endswith(("; the fine-tuned model is kept.", "the untouched model, which is kept."))
     assert result.stderr.startswith("model written to model\nloss curve drawn to ")
     assert (tmp_path / "model" / "training" / "curve.png").stat().st_size > 1000
 

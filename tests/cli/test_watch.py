@@ -178,6 +178,34 @@ def test_the_time_column_is_found_or_named():
     assert list(LiveRows(['{"a": 1}'], "t", None)) == ["line 1 is left out: no column 't'; there are a"]
 
 
+@pytest.mark.parametrize("unit", [1, 1000, 10**6, 10**9])
+def test_numbers_for_time_are_seconds_or_finer_since_1970(unit):
+    rows = [json.dumps({"time": (1_760_000_000 + 5 * step) * unit, "cpu": 0}) for step in range(3)]
+    assert [row.time - 1_760_000_000 for row in LiveRows(rows, None, None)] == [0, 5, 10]
+
+
+def test_a_header_that_comes_again_may_have_another_order():
+    rows = list(LiveRows([HEADER, "1,2,3\n", "load,time,cpu\n", "5,2,4\n"], None, None))
+    assert [row.time for row in rows] == [1, 2]
+    assert [row.values for row in rows] == [{"cpu": 2, "load": 3}, {"cpu": 4, "load": 5}]
+    assert [row.values for row in LiveRows([",0,1\n", "1,2,3\n"], None, None)] == [{"0": 2, "1": 3}]
+
+
+def test_rows_without_a_header_are_those_of_the_history_or_the_state(settings, tmp_path):
+    lines = [line(step, 900 if step in (310, 350) else None) for step in range(300, 360)]
+    found = alarms(lines[:20], settings(state=tmp_path / "watch.state"))
+    found += alarms(lines[20:], settings(state=tmp_path / "watch.state", history=None))
+    assert [alarm["time"][11:16] for alarm in found] == ["05:10", "05:50"]
+    for first in (lines[0], "1760000000,nan,1\n", "1760000000,nan\n"):
+        with pytest.raises(InputError, match=r"rows of CSV must begin with a header .*, got '"):
+            alarms([first, *lines], settings(history=None))
+
+
+def test_rows_of_which_no_column_is_watched_are_refused(settings):
+    with pytest.raises(InputError, match="rows must hold a column that is watched, cpu, load, got disk"):
+        alarms([json.dumps({"time": line(300)[:19], "disk": 50})], settings())
+
+
 def test_the_command_reads_standard_input(model_folder, settings):
     from toto.cli.app import app
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from toto import InputError
-from toto.data.array_series import finite_rows, series_from_arrays
+from toto.data.array_series import finite_rows, note_transposed, series_from_arrays
 
 SERIES = np.arange(1.0, 7)
 
@@ -34,6 +34,13 @@ def test_values_keep_the_type_of_a_forecast_and_what_is_not_finite_is_missing():
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows, [[1, np.nan, 3]])
     assert finite_rows("x", [1, 2, 3]).dtype == np.float64
+
+
+def test_arrays_that_may_be_turned_are_noted_once(caplog):
+    note_transposed(series_from_arrays(np.ones((2, 9, 4))).series)
+    assert caplog.messages == ["data: 9 variates of 4 steps; if time comes first, pass data.T"]
+    note_transposed(series_from_arrays(np.ones((4, 9))).series)
+    assert len(caplog.messages) == 1
 
 
 def test_other_shapes_and_data_are_errors_that_name_them():

@@ -167,6 +167,12 @@ def test_the_index_of_a_parquet_file_becomes_columns(tmp_path):
     assert series.grid.spacing == "1 h"
 
 
+def test_row_numbers_that_pandas_kept_in_a_parquet_file_are_no_values(tmp_path):
+    frame = pd.DataFrame({"ds": pd.date_range("2024-01-01", periods=9, freq="h"), "y": 1.5})
+    frame[::2].to_parquet(tmp_path / "data.parquet")
+    assert series_from_wide(read_table(tmp_path / "data.parquet")).variates == ("y",)
+
+
 def test_messages_about_a_parquet_file_name_the_row(tmp_path):
     pd.DataFrame({"t": [1, 2], "y": ["1", "x"]}).to_parquet(tmp_path / "data.parquet")
     with pytest.raises(InputError, match=r"data.parquet, row 1, column y: 'x' is not a number"):

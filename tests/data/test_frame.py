@@ -197,6 +197,14 @@ def test_the_only_column_that_is_nothing_else_is_the_target_of_a_long_frame():
         series_from_long(Table(frame[["unique_id", "ds"]]))
 
 
+def test_an_index_that_was_written_to_a_file_is_not_forecast():
+    wide_file = pd.DataFrame({"Unnamed: 0": range(3), "when": hours(3), "cpu": [1, 2, 3]})
+    assert series_from_wide(Table(wide_file)).variates == ("cpu",)
+    assert series_from_wide(Table(wide_file), Layout(columns=["Unnamed: 0"])).variates == ("Unnamed: 0",)
+    (series,) = series_from_long(Table(wide_file.assign(unique_id="a")))
+    assert series.variates == ("cpu",)
+
+
 def test_a_long_frame_without_y_is_an_error_that_says_how_to_name_it():
     frame = pd.DataFrame({"unique_id": ["a"], "ds": ["2024-01-01"], "cpu": [1], "load": [1]})
     with raises(

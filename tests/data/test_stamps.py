@@ -31,6 +31,9 @@ def test_iso_stamps_are_read_in_any_precision():
 def test_days_are_told_from_months_by_those_above_twelve():
     assert stamps("01/02/2024", "01/31/2024")[0] == "2024-01-02 00:00:00"
     assert stamps("01/02/2024", "31/01/2024")[0] == "2024-02-01 00:00:00"
+    assert stamps("01/02/24", "01/31/24")[0] == "2024-01-02 00:00:00"
+    assert stamps("01/31/24", "01/02/24")[1] == "2024-01-02 00:00:00"
+    assert stamps("31/01/24", "01/02/24")[1] == "2024-02-01 00:00:00"
 
 
 def test_later_stamps_are_read_in_the_order_of_the_first_ones():

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from toto import InputError, MissingExtraError
-from toto.data.table import Table, find_time_column, import_pandas, is_frame, read_values, rows_by_value
+from toto.data.table import (
+    Table,
+    find_time_column,
+    import_pandas,
+    is_frame,
+    read_values,
+    rows_by_value,
+    without_row_numbers,
+)
 
 pd = pytest.importorskip("pandas")
 pl = pytest.importorskip("polars")
@@ -54,6 +62,7 @@ def test_datetimes_are_not_numbers():
         ({"y": ["1"], "Week": ["04/30/2021"]}, "Week"),
         ({"Month": ["1949-01"], "y": ["1"]}, "Month"),
         ({"Unnamed: 0": ["0"], "y": ["1"]}, "Unnamed: 0"),
+        ({"": ["0"], "started": ["2024-01-01 10:00"], "y": ["1"]}, "started"),
         ({"created": pd.to_datetime(["2024-01-01"]), "y": [1.0]}, "created"),
         ({"version": ["1.2.3"], "y": ["1.5"], "z": ["20240101"], "w": ["may"], "v": ["2024.5"]}, None),
     ],
@@ -65,6 +74,34 @@ def test_the_time_column_is_found_by_its_name_or_its_dates(columns, found):
 def test_an_unknown_column_is_an_error_that_lists_the_others():
     with pytest.raises(InputError, match="data frame: no column 'when'; there are day, y"):
         find_time_column(table(day=["1"], y=["2"]), "when")
+    with pytest.raises(InputError, match="no column 'Price'; there are Date, ' Price'"):
+        Table(pd.DataFrame({"Date": [1], " Price": [2]})).check_column("Price")
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "__index_level_0__", ""])
+def test_an_index_in_a_file_is_no_values(name, caplog):
+    written = Table(pd.DataFrame({name: [7, 3, 12], "y": [1, 1, 2]}))
+    assert without_row_numbers(written, [name, "y"]) == ["y"]
+    assert f"data frame, column {name!r}: has no name, numbers rows, and is left out" in caplog.text
+    assert without_row_numbers(written, [name]) == [name]
+    values = Table(pd.DataFrame({name: [7, 7, 12], "y": [1, 1, 2]}))
+    assert without_row_numbers(values, [name, "y"]) == [name, "y"]
+
+
+def test_where_no_time_is_found_the_error_says_how_to_name_it():
+    weeks = Table(pd.DataFrame({"Week": ["04/30/21", "05/07/21"], "y": [1, 2]}))
+    with pytest.raises(InputError, match=r"'04/30/21' is not a number; .* time stamps with time_column \("):
+        read_values(weeks, ["Week", "y"])
+    timed = Table(weeks.frame.assign(day=["2021-04-30", "2021-05-07"]))
+    with pytest.raises(InputError, match="'04/30/21' is not a number") as error:
+        read_values(timed, ["Week"])
+    assert "time_column" not in str(error.value)
+
+
+def test_a_covariate_of_words_is_an_error_with_another_way_out():
+    weather = table(y=[1, 2], sky=["0", "clear"])
+    with pytest.raises(InputError, match=r"row 1, column sky: 'clear' is not .* a covariate of words make a"):
+        read_values(weather, ["y", "sky"], covariates=["sky"])
 
 
 def test_without_pandas_the_error_says_what_to_install(monkeypatch):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import Toto, TotoForecaster
+from toto import Toto, TotoForecaster, TotoPipeline
 from toto.data.time_grid import fit_grid
 from toto.errors import InputError
 from toto.evaluation.backtest import backtest
@@ -126,6 +126,21 @@ def test_frames_and_arrays_give_the_same_scores(tiny):
         together.to_frame().drop(columns="series"), apart.to_frame().drop(columns="series")
     )
     assert run(tiny, wide).labels == ["a", "b"]
+
+
+def test_columns_may_be_named_and_the_model_be_that_of_a_pipeline(tiny):
+    values = waves()[0]
+    times = pd.date_range("2024-01-01", periods=len(values), freq="h")
+    frame = pd.DataFrame({"host": "a", "at": times, "cpu": values, "load": -values})
+    named = run(TotoPipeline(tiny), frame, id_column="host", columns="cpu")
+    assert named.labels == ["a"]
+    pd.testing.assert_frame_equal(
+        named.to_frame(), run(tiny, pd.DataFrame({"at": times, "a": values})).to_frame()
+    )
+    with pytest.raises(TypeError, match=r"backtest\(\) got an unexpected keyword argument 'column'; it"):
+        run(tiny, frame, column="cpu")
+    with pytest.raises(InputError, match=r"names of columns, .* need a data frame, got ndarray"):
+        run(tiny, values, columns="cpu")
 
 
 def test_lists_and_series_are_data_too():
@@ -253,9 +268,7 @@ def test_a_model_that_is_none_is_an_error(as_users_call):
 
 @pytest.mark.parametrize("data", [None, "data.csv", Path("data.csv"), {"cpu": [1, 2]}])
 def test_what_is_no_data_is_an_error_that_says_what_is(as_users_call, data):
-    message = (
-        "data must be a data frame, an array, or a list of arrays, got .*: read a file with pandas.read_csv"
-    )
+    message = "data must be a data frame, an array or a list of series, got .*: read a file with pandas.read"
     with pytest.raises(InputError, match=message):
         run("no-such-model", data)
 
@@ -280,6 +293,11 @@ def test_an_array_that_may_be_turned_is_noted(tiny, caplog):
     assert "data: 90 variates of 2 steps; if time comes first, pass data.T" in caplog.text
 
 
+def test_series_in_units_that_the_model_reads_as_flat_are_noted(tiny, caplog):
+    run(tiny, waves() / 1000)
+    assert "variate 0, variate 1: varies by less than 0.1" in caplog.text
+
+
 def test_a_metric_may_be_named_alone_or_twice(tiny):
     alone, twice = (run(tiny, waves(), metrics=metrics) for metrics in ("mase", ["mase", "mase"]))
     assert twice.metrics == ("mase",)
@@ -294,11 +312,9 @@ def test_the_series_that_is_too_short_is_named(tiny):
         run(tiny, long, horizon=5, windows=2)
 
 
-def test_a_batch_is_no_data():
-    with pytest.raises(
-        InputError, match=r"data must be \[time\] or \[variates, time\], .* got shape \(2, 3, 4\)"
-    ):
-        as_regular_series(np.ones((2, 3, 4)))
+def test_the_series_of_a_batch_are_scored_apart(tiny):
+    batch = np.stack([waves(), -waves()])
+    pd.testing.assert_frame_equal(run(tiny, batch).to_frame(), run(tiny, list(batch)).to_frame())
 
 
 def test_a_series_that_repeats_itself_has_no_ratio_and_says_so():

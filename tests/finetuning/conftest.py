@@ -29,10 +29,10 @@ FIT = {
     "past": ["wind"],
     "calendar": ["hour"],
     "columns": "load",
-    "max_steps": 30,
+    "max_steps": 20,
     "batch_size": 4,
     "context": 32,
-    "learning_rate": 1e-2,
+    "learning_rate": 2e-2,
 }
 
 

@@ -189,3 +189,10 @@ def test_a_dataset_of_the_hub_says_what_it_needs(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(ImportError, match=r"'gfc12' of autogluon/fev_datasets needs datasets: pip install"):
         prepare_dataset("gfc12", ["target"])
+
+
+def test_parts_of_a_file_that_are_not_read_are_told(tmp_path, caplog):
+    path = tmp_path / "config.yaml"
+    path.write_text("modle: {lr: 1.0}\nseed: 1\n", encoding="utf-8")
+    assert load_config(path)["seed"] == 1
+    assert "modle not read; there are seed, pretrained_model, model" in caplog.text

@@ -13,6 +13,14 @@ pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
 
 HORIZON = 6
+FIT = {  # as `fitted` was
+    "known": ["heat", "sky"],
+    "past": ["wind"],
+    "calendar": ["hour"],
+    "columns": "load",
+    "batch_size": 4,
+    "context": 32,
+}
 
 
 def median(pipe, *args, **options):
@@ -63,9 +71,10 @@ def test_a_run_that_was_killed_goes_on_with_the_same_curve(pipe, hourly, setting
 
     class Kill(lightning.Callback):
         def on_train_batch_end(self, trainer, *_):
-            if trainer.global_step == 16:
+            if trainer.global_step == 12:
                 raise SystemError("killed")
 
+    hourly, settings["max_steps"] = hourly[:150], 13  # validated at steps 10 and 13
     whole = pipe.fit(hourly, HORIZON, **settings).fit_result
     with pytest.raises(SystemError):
         pipe.fit(hourly, HORIZON, **settings, out=tmp_path, trainer={"callbacks": [Kill()]})
@@ -76,13 +85,13 @@ def test_a_run_that_was_killed_goes_on_with_the_same_curve(pipe, hourly, setting
 
 def test_a_run_that_has_ended_is_not_trained_further(pipe, hourly, settings, tmp_path):
     settings |= {"learning_rate": 1e-9, "max_steps": 100, "patience": 1}
-    first, second = (pipe.fit(hourly, HORIZON, **settings, out=tmp_path).fit_result for _ in range(2))
+    first, second = (pipe.fit(hourly[:150], HORIZON, **settings, out=tmp_path).fit_result for _ in range(2))
     assert first.reason.startswith("no better score for some validations")
     assert (second.num_steps, second.curve) == (first.num_steps, first.curve)
 
 
 def test_a_folder_with_another_run_is_an_error(pipe, hourly, fitted_folder, settings):
-    differing = r"max_steps \(30 there, 20 here\), .*the columns or covariates, the data: go on with the same"
+    differing = r"learning_rate \(0.02 there, 0.003 here\), .*the columns or covariates, the data: go on with"
     with pytest.raises(InputError, match=f"out: .* holds a run that differs in {differing}"):
         pipe.fit(hourly, HORIZON, **settings, out=fitted_folder)
 
@@ -90,7 +99,7 @@ def test_a_folder_with_another_run_is_an_error(pipe, hourly, fitted_folder, sett
 def test_adapters_are_a_small_file_beside_a_pointer_to_their_base(
     pipe, base, hourly, future, settings, tmp_path
 ):
-    settings |= {"known": ["heat"], "learning_rate": 3e-2}
+    settings |= {"known": ["heat"], "learning_rate": 3e-2, "max_steps": 10}
     fitted = pipe.fit(hourly[:380], HORIZON, **settings, mode="lora", out=tmp_path)
     assert fitted.fit_result.improved
     assert json.loads((tmp_path / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
@@ -126,7 +135,7 @@ def test_a_longer_horizon_than_a_patch_and_ragged_arrays_with_gaps_can_be_fitted
     rng = np.random.default_rng(1)
     series = [np.sin(np.arange(n) / 4) + 0.1 * rng.normal(size=n) for n in (150, 300, 40)]
     series[1][100:120] = np.nan
-    fitted = pipe.fit(series, 12, max_steps=20, batch_size=4, context=32, learning_rate=1e-2)
+    fitted = pipe.fit(series, 12, max_steps=10, batch_size=4, context=32, learning_rate=2e-2)
     assert fitted.fit_result.improved
     assert fitted.forecast(series, 30, num_samples=2).median.shape == (3, 30)
 
@@ -151,6 +160,14 @@ def test_too_short_a_series_comes_back_untouched_with_the_reason(pipe, caplog):
     np.testing.assert_allclose(
         median(fitted, np.arange(12.0), 8), median(pipe, np.arange(12.0), 8), rtol=1e-5
     )
+
+
+@pytest.mark.parametrize(("missing", "where"), [(slice(0, 345), "before"), (slice(330, 400), "in")])
+def test_targets_without_a_value_are_told_as_such(pipe, hourly, missing, where):
+    hourly = hourly.copy()
+    hourly.iloc[missing, hourly.columns.get_loc("load")] = np.nan
+    reason = pipe.fit(hourly, HORIZON, columns="load").fit_result.reason
+    assert reason.startswith(f"the targets have no value {where} the validation part, the last steps")
 
 
 def test_an_untouched_model_takes_the_covariates_and_does_not_read_them(pipe, hourly, future):
@@ -197,12 +214,17 @@ def test_covariates_that_do_not_fit_are_errors(pipe, hourly):
         pipe.fit(hourly, HORIZON, columns="load", past=["load"])
     with raises("known: 'heat' is a covariate twice"):
         pipe.fit(hourly, HORIZON, columns="load", known=["heat"], past=["heat"])
-    with raises("past: column 'empty' holds no value: leave it out"):
+    with raises("past: column 'empty' holds no value to train on: leave it out"):
         pipe.fit(hourly.assign(empty=np.nan), HORIZON, columns="load", past="empty")
+    late = hourly["heat"].where(hourly.index > 350)  # in the validation part alone
+    with raises("known: column 'late' holds no value to train on: leave it out"):
+        pipe.fit(hourly.assign(late=late), HORIZON, columns="load", known="late")
     with raises("data must be a data frame: the model has covariates by name"):
         pipe.fit(np.zeros(100), HORIZON, known="heat")
     with raises("past_covariates are for forecasts"):
         pipe.fit(hourly, HORIZON, past_covariates=["heat"])
+    with raises("calendar: 'hour' is there twice; name it once"):
+        pipe.fit(hourly, HORIZON, columns="load", calendar=["hour", "hour"])
     with raises("calendar must hold names among minute, hour"):
         pipe.fit(hourly, HORIZON, columns="load", known="heat", calendar=["week"])
 
@@ -253,7 +275,7 @@ def test_adapters_that_are_no_better_leave_a_pointer_to_the_base(pipe, base, hou
 def test_adapters_whose_base_has_changed_are_an_error(pipe, base, hourly, settings, tmp_path):
     pipe.save_pretrained(tmp_path / "base")
     mine = TotoPipeline.from_pretrained(tmp_path / "base")
-    settings |= {"known": ["heat"], "learning_rate": 3e-2}
+    settings |= {"known": ["heat"], "learning_rate": 3e-2, "max_steps": 10}
     assert mine.fit(hourly, HORIZON, **settings, mode="lora", out=tmp_path / "lora").fit_result.improved
     TotoPipeline.from_pretrained(tmp_path / "lora", torch_dtype="bfloat16")
     with torch.no_grad():
@@ -292,15 +314,27 @@ def test_a_run_without_time_for_a_validation_comes_back_untouched(pipe, hourly, 
     assert result.reason == "the time is up, before the first validation; the untouched model is kept"
 
 
-def test_an_untouched_model_keeps_the_context_of_its_own_fine_tuning(pipe, hourly, settings):
-    first = pipe.fit(hourly, HORIZON, **settings)
-    assert first.fit_result.improved
-    second = first.fit(hourly, HORIZON, time_limit=1e-9, **settings | {"context": 64})
-    assert second.record.context == first.record.context == 32
+def test_an_untouched_model_reads_what_it_read_in_its_own_fine_tuning(fitted, hourly, future):
+    second = fitted.fit(hourly[:380], HORIZON, time_limit=1e-9, **FIT | {"context": 64})
+    assert not second.fit_result.improved
+    assert second.record == fitted.record
+    found = [median(one, hourly[:380], HORIZON, future=future) for one in (fitted, second)]
+    np.testing.assert_array_equal(*found)
+
+
+def test_a_model_that_was_fitted_before_keeps_the_scales_of_its_static_covariates(pipe):
+    frame = pd.concat(
+        pd.DataFrame({"unique_id": name, "ds": range(40), "y": np.arange(40) % 7, "size": size})
+        for name, size in (("a", 1.0), ("b", 5.0))
+    )
+    settings = {"static": "size", "context": 16, "batch_size": 4}
+    first = pipe.fit(frame, 4, **settings, max_steps=1)
+    second = first.fit(frame.assign(size=frame["size"] * 9), 4, **settings, time_limit=1e-9)
+    assert second.record.static_scales == first.record.static_scales == ((3.0, 2.0),)
 
 
 def test_a_covariate_without_values_is_named_beside_calendar_features(pipe, hourly, settings):
-    with pytest.raises(InputError, match="known: column 'heat' holds no value: leave it out"):
+    with pytest.raises(InputError, match="known: column 'heat' holds no value to train on: leave it out"):
         pipe.fit(hourly.assign(heat=np.nan), HORIZON, known=["heat"], calendar=["hour"], **settings)
 
 

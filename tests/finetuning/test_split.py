@@ -21,6 +21,10 @@ def test_at_least_one_horizon_is_held_out():
     assert train_ends([series(0, 100)], 0.01, horizon=24) == [76]
 
 
+def test_however_small_the_share_something_is_held_out():
+    assert train_ends([series(0, 100)], 1e-18, horizon=1) == [99]
+
+
 def test_series_shorter_than_the_horizon_do_not_move_the_division():
     assert train_ends([series(0, 100), series(90, 3)], 0.01, horizon=24) == [76, 0]
 

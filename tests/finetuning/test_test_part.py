@@ -30,9 +30,9 @@ SETTINGS = {
 
 
 def test_what_lies_in_the_test_part_changes_only_its_scores(pipe, hourly):
-    hourly, numbers = hourly[:200], ["load", "heat", "wind"]
+    hourly, numbers = hourly[:150], ["load", "heat", "wind"]
     changed = hourly.copy()
-    changed.loc[160:, numbers] = 7.0 * np.random.default_rng(1).normal(size=(40, 3))
+    changed.loc[120:, numbers] = 7.0 * np.random.default_rng(1).normal(size=(30, 3))
     one, other = (pipe.fit(data, HORIZON, **SETTINGS) for data in (hourly, changed))
     first, second = one.fit_result, other.fit_result
     assert [row["score"] for row in first.curve] == [row["score"] for row in second.curve]

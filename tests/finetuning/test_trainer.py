@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from toto import InputError
+from toto.finetuning.generations import generation_of
+from toto.finetuning.settings import FitSettings
 
 pd = pytest.importorskip("pandas")
 lightning = pytest.importorskip("lightning")
+_steps_between_validations = pytest.importorskip("toto.finetuning.trainer")._steps_between_validations
 
 HORIZON = 6
 
@@ -55,6 +58,24 @@ def test_a_run_that_ends_by_time_validates_its_last_weights(pipe, hourly, settin
     result = pipe.fit(hourly, HORIZON, time_limit=0.2, **settings | {"max_steps": 100_000}).fit_result
     assert result.reason.startswith("the time is up")
     assert steps(result)[-1] == result.num_steps
+
+
+def test_where_time_is_the_limit_a_run_warms_up_however_many_steps_are_allowed(pipe, hourly, settings):
+    class Rates(lightning.Callback):
+        def on_train_batch_end(self, trainer, *_):
+            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    seen, settings["max_steps"] = [], 10**6
+    pipe.fit(hourly, HORIZON, time_limit=0.5, **settings, trainer={"callbacks": Rates()})
+    assert max(seen) > 0.3 * settings["learning_rate"]
+
+
+def test_where_time_is_the_limit_there_are_validations_before_its_end(tiny):
+    plans = [FitSettings(6, max_steps=10**6, time_limit=limit) for limit in (None, 60)]
+    without, within = (
+        _steps_between_validations(plan.plan(generation_of(tiny), 1, 9, False)) for plan in plans
+    )
+    assert (without, within) == (50_000, 30)
 
 
 def test_a_folder_that_was_moved_goes_on_and_keeps_its_best_weights(pipe, hourly, settings, tmp_path):

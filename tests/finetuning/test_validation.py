@@ -48,7 +48,15 @@ def test_the_loss_is_the_mean_quantile_loss_of_a_forecast(tiny):
 
 def test_better_is_better_by_more_than_chance():
     untouched = np.array([1.0, 2.0, 3.0, 4.0])
-    assert is_better(untouched - 0.1, untouched)
-    assert not is_better(untouched, untouched)
-    assert not is_better(untouched - np.array([1.0, -0.9, 0.1, -0.15]), untouched)
-    assert is_better(np.array([1.0]), np.array([1.1]))
+    assert is_better(untouched - 0.1, untouched, overlap=1.0)
+    assert not is_better(untouched, untouched, overlap=1.0)
+    assert not is_better(untouched - np.array([1.0, -0.9, 0.1, -0.15]), untouched, overlap=1.0)
+    assert is_better(np.array([1.0]), np.array([1.1]), overlap=1.0)
+
+
+def test_windows_that_overlap_are_fewer_than_they_seem():
+    assert Validation.of([series(np.arange(200.0))], [120], horizon=12).overlap == 12 / 4
+    assert Validation.of([series(np.arange(900.0))], [120], horizon=12).overlap == 1
+    gain, untouched = np.array([0.2, 0.2, 0.1, -0.1]), np.ones(4)
+    assert is_better(untouched - gain, untouched, overlap=1.0)
+    assert not is_better(untouched - gain, untouched, overlap=3.0)

@@ -117,6 +117,13 @@ def test_missing_and_padded_steps_and_covariates_have_no_gradient(make_tiny):
     assert other.total.item() == pytest.approx(loss.total.item(), abs=1e-12)
 
 
+def test_a_series_without_a_value_to_train_on_has_no_windows():
+    late = series()
+    late.values[0, :50] = np.nan
+    assert windows([late], [50]).num_windows == 0
+    assert windows([late, series()], [50, 50]).num_windows == windows([series()], [50]).num_windows
+
+
 def test_series_of_other_shapes_come_in_other_batches():
     made = windows([series(), series(num_known=1)], [50, 50])
     assert {made.batch(number).series.shape[1] for number in range(8)} == {3, 4}

@@ -46,7 +46,7 @@ def test_series_are_together_by_length_up_to_the_tokens_that_are_fast(forecaster
 
 def test_series_are_fewer_where_memory_is_little(forecaster, monkeypatch):
     expected = forecaster.forecast(series(), 16)
-    whole = Demand2(forecaster.model, 7, 1, 16, False, 8).estimate(100, 7).working
+    whole = Demand2(forecaster.model, 7, 1, 16, 16, 8).estimate(100, 7).working
     seen = series_at_once(forecaster.model)
     monkeypatch.setattr(call2, "memory_budget", lambda device: whole - 1)
     assert_equal(forecaster.forecast(series(), 16), expected)
@@ -102,6 +102,14 @@ def test_variates_without_a_value_are_named_once(forecaster):
         forecaster.forecast([*series(), empty], 16)
 
 
+def test_quantiles_that_are_not_finite_are_counted(forecaster, caplog):
+    huge = 1e300 * torch.randn(40, dtype=torch.float64)  # its squares are beyond float64
+    *_, last = forecaster.forecast([*series(), huge], 16)
+    assert not last.quantiles.isfinite().any()
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.startswith(f"{16 * 9} of {8 * 16 * 9} forecast quantiles are not finite: the series are too")
+
+
 def test_options_that_break_a_rule_are_errors(forecaster):
     with pytest.raises(InputError, match="decode_block_size must be a multiple of the patch size 8, got 9"):
         forecaster.forecast(series(), 16, 9)
@@ -110,8 +118,8 @@ def test_options_that_break_a_rule_are_errors(forecaster):
 
 
 def test_more_of_anything_takes_more_memory(tiny2):
-    def working(num_series=2, variates=2, horizon=16, in_blocks=False, steps=40, at_once=2):
-        demand = Demand2(tiny2, num_series, variates, horizon, in_blocks, 4)
+    def working(num_series=2, variates=2, horizon=16, block=16, steps=40, at_once=2):
+        demand = Demand2(tiny2, num_series, variates, horizon, block, 4)
         return demand.estimate(steps, at_once).working
 
     least = working()
@@ -119,7 +127,7 @@ def test_more_of_anything_takes_more_memory(tiny2):
         {"num_series": 500},
         {"variates": 9},
         {"horizon": 999},
-        {"in_blocks": True},
+        {"horizon": 999, "block": 999},
         {"steps": 999},
         {"at_once": 3},
     ):
@@ -130,6 +138,7 @@ def test_memory_is_estimated_in_advance(forecaster):
     sizes = {"context_length": 400, "prediction_length": 16, "batch_size": 30}
     estimate = forecaster.estimate_memory(**sizes)
     assert estimate.series_per_batch == 512 // (50 + 2)
+    assert str(estimate).endswith("MiB, with 9 series at once")
     assert estimate.own_cache == estimate.shared_cache == 0
     assert forecaster.estimate_memory(**sizes, decode_block_size=8).shared_cache > 0
     assert forecaster.estimate_memory(**sizes, series_dtype="float64").results == 2 * estimate.results

@@ -128,6 +128,25 @@ def test_settings_that_break_a_rule_are_errors(options, message):
 
 
 def test_a_target_of_other_dimensions_is_an_error(tiny2):
-    message = r"dataset\[0\]: target must be \[time\] for target_dim 1, .* got target_dim 1 and 2 variates"
-    with pytest.raises(InputError, match=message):
-        list(predictor_of(tiny2).predict([{"target": walk(2, 40), "start": START}]))
+    message = (
+        r"dataset\[0\]: target must have as many variates as target_dim says, {}, got 2; target_dim None"
+    )
+    for target_dim in (1, 3):
+        with pytest.raises(InputError, match=message.format(target_dim)):
+            list(predictor_of(tiny2, target_dim).predict([{"target": walk(2, 40), "start": START}]))
+    targets = [{"target": walk(*shape), "start": START} for shape in ((2, 40), (40,))]
+    shapes = [found.forecast_array.shape for found in predictor_of(tiny2, None).predict(targets)]
+    assert shapes == [(9, HORIZON, 2), (9, HORIZON)]
+
+
+def test_what_is_no_dataset_is_an_error(tiny2):
+    with pytest.raises(InputError, match=r"dataset must be entries with target and start, .* got dict"):
+        list(predictor_of(tiny2).predict({"target": walk(40), "start": START}))
+
+
+def test_files_keep_the_precision(tiny2, tmp_path):
+    before = predictor_of(tiny2.set_precision("bfloat16"))
+    before.serialize(tmp_path)
+    after = type(before).deserialize(tmp_path)
+    dtypes = [[w.dtype for w in p.forecaster.model.parameters()] for p in (before, after)]
+    assert dtypes[0] == dtypes[1]

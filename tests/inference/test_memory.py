@@ -114,7 +114,8 @@ def test_the_estimate_for_a_small_model_agrees_with_what_a_process_takes():
 )
 def test_so_does_that_for_a_model_of_base_size(of_forecast):
     working, whole, expected_working, expected_whole = measure(BASE, **of_forecast)
-    assert expected_working == pytest.approx(working, rel=0.25)
+    # some MiB that were freed after the model was made may still be held, and are used again
+    assert expected_working == pytest.approx(working, rel=0.25, abs=8)
     assert expected_whole == pytest.approx(whole, rel=0.25)
 
 

@@ -352,7 +352,7 @@ def test_a_forecast_too_large_to_keep_its_distributions_is_recorded(pipe, monkey
     assert monitor.report().spread.mean > 0
     assert monitor.record_actuals(waves(2, HORIZON), 0) == 2 * HORIZON  # the newest forecast always waits
     with pytest.raises(
-        InputError, match=r"the quantile 0.05 was not asked for, .*, or call monitor.forecast"
+        InputError, match=r"the quantile 0.05 was not asked for, .*; pass .* \(monitor.forecast does so"
     ):
         monitor.record(forecast(pipe, data), 0.1)
     assert monitor.report().totals.num_forecasts == 1

@@ -1,5 +1,7 @@
 """What a pipeline takes and gives, and that series keep apart."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -319,7 +321,22 @@ def test_series_in_units_that_the_model_reads_as_flat_are_named(pipe, caplog):
     frame = pd.DataFrame({"ds": range(30), "wide": waves(30), "narrow": waves(30) / 100, "level": 3.0})
     pipe.forecast(frame, 2, num_samples=2)
     assert caplog.text.count("varies by less than 0.1") == 1
-    assert "narrow: varies by less than 0.1, its standard deviation in the context" in caplog.text
+    assert "narrow: varies by less than 0.1, its standard deviation; models of Toto 1.0" in caplog.text
+    caplog.clear()
+    pipe.forecast(frame[["wide"]] * 1e300, 2, num_samples=2)
+    assert "varies by less" not in caplog.text
+    for judge in (pipe.score, partial(pipe.detect, clean=1.0)):
+        caplog.clear()
+        judge(pd.concat([frame] * 3, ignore_index=True).assign(ds=range(90)))
+        assert caplog.text.count("narrow: varies by less than 0.1") == 1
+
+
+def test_an_array_with_time_first_is_noted_but_not_one_step_of_a_stream(pipe, caplog):
+    pipe.forecast(waves(2, 30).T, 2, num_samples=2)
+    assert "data: 30 variates of 2 steps; if time comes first, pass data.T" in caplog.text
+    caplog.clear()
+    pipe.stream(waves(2, 30)).append(waves(2, 1))
+    assert "data.T" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def test_a_warmup_after_which_a_forecast_is_slow_or_compiles_was_not_effective(w
 @pytest.mark.parametrize(
     ("series", "options", "message"),
     [
-        (waves(16), {}, r"series must be .* more than the 16 steps that are held back, got shape \(1, 16\)"),
-        (waves(2, 3, 60), {}, r"series must be \[time\] or \[variates, time\]"),
+        (waves(16), {}, "series must have more than the 16 steps that are held back, got 16"),
+        (waves(2, 3, 60), {}, r"series: must be \[time\] or \[variates, time\], got shape \(2, 3, 60\)"),
         (np.append(waves(30), [np.nan] * 5), {"horizon": 5}, "series must have a value among its last 5"),
         (waves(60), {"num_runs": 0}, "num_runs must be a whole number"),
         (waves(60), {"num_samples": 0}, "num_samples must be a whole number"),

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from toto import CheckpointError, Toto
+from toto import CheckpointError, InputError, Toto
+from toto.model import checkpoint
 from toto.model.adapter import Adapter, holds_adapter, read_adapter
 from toto.model.published_order import in_published_order
 
@@ -64,6 +65,25 @@ def test_weights_in_a_folder_stand_over_an_adapter_that_lay_there_before(tiny, a
     assert Toto.from_pretrained(tmp_path).adapter is None
     adapter[0].write(tmp_path, tiny.config.to_dict())
     assert holds_adapter(tmp_path)
+    (tmp_path / checkpoint.INDEX_FILE).write_text("{}")  # of weights in shards
+    assert not holds_adapter(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["", "model.safetensors"])
+def test_an_adapter_does_not_replace_its_own_base(tiny, adapter, base, name):
+    made = replace(adapter[0], base=str(base / name))
+    with pytest.raises(InputError, match="base is the folder of the base, to which the adapter points"):
+        made.write(base, tiny.config.to_dict())
+    assert Toto.from_pretrained(base).adapter is None
+    made.write(base.parent, tiny.config.to_dict())
+    assert holds_adapter(base.parent)
+
+
+def test_who_may_read_one_file_of_an_adapter_may_read_all(tiny, adapter, tmp_path):
+    adapter[0].write(tmp_path / "adapted", tiny.config.to_dict())
+    files = list((tmp_path / "adapted").iterdir())
+    assert len(files) == 3
+    assert len({file.stat().st_mode for file in files}) == 1
 
 
 def test_the_order_of_rows_is_that_of_published_weights(tiny):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from toto import InputError
-from toto.model2 import attention
+from toto.model2 import attention, decoding
 
 SHAPES = {
     "xpos": {},
@@ -58,6 +58,19 @@ def test_blocks_over_the_cache_are_one_pass_after_another_over_everything(model,
         target = torch.cat([target, block[4]], -1)
 
 
+def test_blocks_over_the_cache_are_passes_over_everything_whatever_the_context_ends_in(model, monkeypatch):
+    target = with_gaps(walks(2, 3, 45))
+    target[:, 2, -20:] = torch.nan
+    target[1, 1] = torch.nan
+    cached = model.forecast({"target": target}, 40, 16)
+
+    def anew(model, inputs, plan, state, start, end, plain=decoding._predict):
+        return plain(model, inputs, plan, decoding.State(), start, end)
+
+    monkeypatch.setattr(decoding, "_predict", anew)
+    assert same(model.forecast({"target": target}, 40, 16), cached)
+
+
 def test_blocks_read_known_covariates_as_one_pass_after_another_does(model):
     target, known = walks(1, 2, 40), with_gaps(walks(1, 2, 72, seed=3))
     cached = model.forecast({"target": target, "known_dynamic": known}, 32, 8)
@@ -97,6 +110,16 @@ def test_any_length_of_context_is_padded_on_the_left_with_what_is_missing(model)
     # other positions: published angles are float32
     assert same(model.forecast({"target": longer}, 24, 8), expected, 1e-5)
     assert model.forecast({"target": target[..., :1]}, 3).isfinite().all()
+
+
+def test_padding_changes_nothing_for_a_group_with_a_target_that_has_no_value(model):
+    target = walks(1, 3, 40)
+    target[:, 1] = torch.nan
+    padded = torch.cat([torch.full((1, 3, 80), torch.nan), target], -1)
+    for block in (None, 16):
+        expected = model.forecast({"target": target}, 40, block)
+        # other positions: published angles are float32
+        assert same(model.forecast({"target": padded}, 40, block), expected, 1e-5)
 
 
 def test_missing_is_missing_whatever_stands_there(model):

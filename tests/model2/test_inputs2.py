@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from toto import InputError
+from toto.model2 import inputs as inputs_of_models
 from toto.model2.inputs import prepare
 
 TARGET = torch.zeros(2, 3, 21)
@@ -22,6 +23,14 @@ def test_targets_then_covariates_are_padded_to_whole_patches_of_context_and_hori
     assert torch.equal(targets.nonzero()[:, 0], torch.arange(3, 24))
     assert torch.equal(covariates.nonzero()[:, 0], torch.arange(4, 33))
     assert torch.equal(inputs.patches[0, 3] == 1, inputs.observed[0, 3])
+
+
+@pytest.mark.parametrize("work", [torch.float32, torch.float64])
+def test_wide_values_are_as_wide_as_the_device_of_the_model_allows(monkeypatch, work):
+    monkeypatch.setattr(inputs_of_models, "accumulation_dtype", lambda device: work)
+    for dtype in (torch.int64, torch.float64):
+        assert prepared(target=TARGET.to(dtype))[0].patches.dtype is work
+    assert prepared()[0].patches.dtype is torch.float32
 
 
 def test_ids_of_any_kind_become_ranks():

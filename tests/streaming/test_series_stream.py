@@ -77,6 +77,16 @@ def test_gaps_missing_cells_and_series_without_new_rows_are_as_in_a_stream(pipe)
     assert stream.group.num_steps("b") == 40
 
 
+@pytest.mark.parametrize("kind", MAKE)
+def test_a_frame_without_rows_is_no_news(pipe, kind):
+    frame = long_frame()
+    for history, options in ((frame, {"id_column": "host"}), (frame[:60].drop(columns="host"), {})):
+        stream = pipe.stream(MAKE[kind](history), **options)
+        shown = stream.append(MAKE[kind](history[:0])).to_frame()
+        assert len(shown) == 0
+        assert {"ds", "log_prob"} <= set(as_pandas(shown).columns)
+
+
 def test_columns_can_see_each_other_and_rows_of_a_group_are_put_on_one_grid(pipe):
     frame = long_frame(50)
     frame.loc[frame["host"] == "b", "ds"] = frame["ds"][:50].to_numpy()

@@ -2,13 +2,11 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import fields, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from toto.anomaly.calibration import as_seen
 from toto.anomaly.scores import Scores
@@ -63,7 +61,7 @@ def scores_of_each(
     computed = (true_values, judged.log_prob, judged.surprise, judged.lower_tail, judged.upper_tail)
     of_all = Scores(*computed, low, median, high, scores.steps_ahead.amax(0), coverage).cpu()
     return {
-        key: of_all.each(partial(_row, row)).steps(slice(of_stream.shape[1]))
+        key: of_all.row(row).steps(slice(of_stream.shape[1]))
         for row, (key, of_stream) in enumerate(values.items())
     }
 
@@ -100,7 +98,3 @@ def _joined(pieces: list[Scores]) -> Scores:
         f.name: torch.cat([getattr(piece, f.name) for piece in pieces], -1) for f in fields(Scores)[:-1]
     }
     return replace(pieces[0], **joined)
-
-
-def _row(row: int, t: Tensor) -> Tensor:
-    return t[row : row + 1]

@@ -1,6 +1,8 @@
 """Watched streams: values go in as they arrive, in units, and are judged by what is usual of their past."""
 
+import logging
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,8 +15,11 @@ from toto.anomaly.calibration import Unit, as_seen, in_units, out_of_units, unit
 from toto.anomaly.detector import Detector
 from toto.anomaly.scores import Scores
 from toto.errors import InputError
+from toto.model.fingerprint import fingerprint
 from toto.streaming.group import StreamGroup
 from toto.streaming.member import History
+
+log = logging.getLogger(__name__)
 
 Values = Float[np.ndarray, "variates _steps"]
 
@@ -122,12 +127,15 @@ class WatchedStreams:
 
     def save(self, path: str | Path) -> None:
         """Write the streams and what was learnt to a file, without the model; see `StreamGroup.save`."""
-        self.group.notes["judges"] = [judge.to_json() for judge in self.judges.values()]
+        judges = [judge.to_json() for judge in self.judges.values()]
+        self.group.notes |= {"judges": judges, "weights": self._weights}
         self.group.save(path)
 
     @classmethod
     def load(cls, path: str | Path, model: Any) -> "WatchedStreams":
         """The streams of a file, to go on with a model of the same patches.
+
+        With other weights than it was learnt with, what is usual is learnt anew, as by `calibrate`.
 
         Raises:
             CheckpointError: no such file, or not one of streams.
@@ -139,12 +147,22 @@ class WatchedStreams:
                 f"{path} holds streams that nobody watched: begin with their values as the history"
             )
         found = zip(group.ids, group.notes["judges"], strict=True)
-        return cls(group, {key: Judge.from_json(one, model) for key, one in found})
+        watched = cls(group, {key: Judge.from_json(one, model) for key, one in found})
+        if group.notes.get("weights") != watched._weights:
+            log.warning("%s was calibrated with another model: it is calibrated anew", path)
+            watched.calibrate({key: judge.detector for key, judge in watched.judges.items()})
+        return watched
 
     @property
     def coverage(self) -> float:
         """Of the expected intervals."""
         return next(iter(self.judges.values())).detector.coverage
+
+    @cached_property
+    def _weights(self) -> str:
+        """Which weights predict."""
+        weights = self.group.backbone.state_dict()
+        return fingerprint({name.replace("._orig_mod.", "."): w for name, w in weights.items()})
 
     def _shown(self, key: Hashable, values: Values) -> Values:
         """What the model is shown of values."""

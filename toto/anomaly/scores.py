@@ -62,6 +62,10 @@ class Scores:
         changed: dict[str, Any] = {f.name: change(getattr(self, f.name)) for f in fields(self)[:-2]}
         return replace(self, **changed)
 
+    def row(self, number: int) -> "Scores":
+        """Those of one series, in a batch of one."""
+        return self.each(lambda t: t[number : number + 1])
+
     def steps(self, part: slice) -> "Scores":
         """Those of some steps."""
         return replace(self, **{f.name: getattr(self, f.name)[..., part] for f in fields(self)[:-1]})

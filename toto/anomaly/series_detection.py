@@ -16,6 +16,7 @@ from toto.data.history_frame import Happened, happened_frame, history_frame
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
 from toto.inference.arguments import one_of
+from toto.inference.context_notes import note_flat
 
 if TYPE_CHECKING:
     from toto.inference.plot import Figure
@@ -73,14 +74,20 @@ class SeriesDetection(Sequence[Detection]):
         """
         if place is None and len(self) > 1:
             raise InputError(
-                f"place must say which of {len(self)} series to draw, from 0, or multivariate=True "
-                "must make one of all"
+                f"place must say which of {len(self)} series to draw, from 0 (strangest is that of the most "
+                f"severe event, {self.strangest}), or multivariate=True must make one of all"
             )
         which = 0 if place is None else place
         if not -len(self) <= which < len(self):
             raise InputError(f"place must be that of one of {len(self)} series, from 0, got {place}")
         one = self.series[which]
         return plot_detection(replace(self[which], times=one.times()), one.labels, title=title)
+
+    @property
+    def strangest(self) -> int:
+        """The place of the series with the most severe event; the first where there are no events."""
+        severities = [max((event.severity for event in one.events), default=-1.0) for one in self]
+        return int(np.argmax(severities))
 
     def __getitem__(self, place: Any) -> Any:
         return self.detections[place]
@@ -124,6 +131,7 @@ def detect_in_series(
     share = real_number(clean)
     if share is None or not 0 < share <= 1:
         raise InputError(f"clean must be a share of the history, above 0 and up to 1, got {clean!r}")
+    note_flat(model, series)
     detectors = [
         kind_of_detector(
             model,

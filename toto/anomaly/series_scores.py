@@ -3,17 +3,16 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from toto.anomaly.score import score
 from toto.anomaly.scores import Scores
 from toto.data.forecast_frame import FrameKind
 from toto.data.history_frame import history_frame
 from toto.data.regular_series import RegularSeries
+from toto.inference.context_notes import note_flat
 
 _NUMBERS_AT_ONCE = 2**22  # values of series that share a call; a score is 10 numbers
 
@@ -67,6 +66,7 @@ def score_series(
     Raises:
         InputError: an option that breaks a rule.
     """
+    note_flat(model, series)
     by_shape = defaultdict(list)
     for place, one in enumerate(series):
         by_shape[one.values.shape, one.values.dtype].append(place)
@@ -77,12 +77,8 @@ def score_series(
             some = places[first : first + at_once]
             together = score(model, np.stack([series[place].values for place in some]), **options).cpu()
             for row, place in enumerate(some):
-                found[place] = together.each(partial(_one_row, row))
+                found[place] = together.row(row)
     return SeriesScores(series, [found[place] for place in range(len(series))], kind)
-
-
-def _one_row(row: int, t: Tensor) -> Tensor:
-    return t[row : row + 1]
 
 
 def _columns(scores: Scores) -> dict[str, np.ndarray]:

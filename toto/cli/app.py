@@ -252,17 +252,17 @@ def watch(
 ) -> None:
     """Watch rows on standard input, and print alarms as lines of JSON.
 
-    Rows are CSV with a header, or JSON lines: a time and values, at even steps. Each is compared with what
-    the model predicted of it one step before. Without a history or a state the first rows, four patches of
-    the model, are only collected. Rows that are late or come twice are left out with a note, and gaps are
-    missing values; a row behind a gap waits for the next one. While an alarm goes on, another is printed
-    only for a column that was not in it.
+    Rows are CSV with a header (or that of the history), or JSON lines: a time (a date, or seconds) and
+    values, at even steps. Each is compared with what the model predicted of it one step before. Without a
+    history or a state the first rows, four patches of the model, are only collected. Rows that are late or
+    come twice are left out with a note, and gaps are missing values; a row behind a gap waits for the next
+    one. While an alarm goes on, another is printed only for a column that was not in it.
 
     For example:
 
     - python scripts/record_host_metrics.py --out - | toto watch --history host_metrics.csv
 
-    - tail -f metrics.jsonl | toto watch --false-alarms 1/day --state watch.state --columns cpu,errors
+    - tail -f metrics.csv | toto watch --history metrics.csv --false-alarms 1/day --columns cpu,errors
     """
     import sys
 

@@ -66,10 +66,6 @@ def run_detect(data: Path, layout: Layout, settings: Settings, outputs: Outputs)
     series = series_from_table(read_table(data), layout)
     if settings.independent:
         series = [part for one in series for part in one.split()]
-    if outputs.picture is not None and len(series) > 1:
-        raise InputError(
-            f"--plot draws one series, got {len(series)}: choose one, or leave --independent out"
-        )
     toto = runtime_of(settings.device).load(settings.model)
     FitRecord.note_unread(toto.config, "detect")
     start = time.perf_counter()
@@ -80,9 +76,10 @@ def run_detect(data: Path, layout: Layout, settings: Settings, outputs: Outputs)
     outputs.print(about, frame, lambda: _print(frame, data, series, settings, seconds))
 
     def draw(picture: Path) -> None:
-        found.plot(title=data.name).savefig(picture, dpi=150)
+        found.plot(found.strangest, title=data.name).savefig(picture, dpi=150)
 
-    outputs.write(frame, _events(len(frame)), draw, "picture")
+    what = "picture" if len(series) == 1 else f"picture of the strangest of {len(series)} series"
+    outputs.write(frame, _events(len(frame)), draw, what)
     return int((~frame["in_clean_part"].astype(bool)).sum())
 
 

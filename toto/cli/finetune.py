@@ -113,7 +113,7 @@ def finetune(
         option("Training steps at most (default: by the data).", min=1, panel=TRAINING, metavar="STEPS"),
     ] = None,
     time_limit: Annotated[
-        float | None, option("Minutes of training at most.", panel=TRAINING, metavar="MINUTES")
+        float | None, option("Minutes of training at most.", min=0, panel=TRAINING, metavar="MINUTES")
     ] = None,
     val_fraction: Annotated[
         float,

@@ -112,8 +112,8 @@ def _show(found: Any, data: Path, settings: Settings, covariates: Covariates) ->
         print(f"{found.reason[0].upper()}{found.reason[1:]}.")
         return
     print_table(_scores(found))
-    kept = "The fine-tuned model is kept" if found.improved else "The untouched model is kept"
-    print(f"{kept}: {found.reason}.")
+    kept = "; the fine-tuned model is kept" if found.improved else ""  # else the reason says what is
+    print(f"{found.reason[0].upper()}{found.reason[1:]}{kept}.")
 
 
 def _number(score: float) -> float | None:

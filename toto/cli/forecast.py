@@ -1,7 +1,6 @@
 """`toto forecast`: table in; table, file and picture out."""
 
 import logging
-import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -68,8 +67,6 @@ def run_forecast(
     series = inputs.series
     context = settings.context or (DEFAULT_CONTEXT if pipe.record is None else pipe.record.context)
     _note_missing(series, context)
-    if draws_paths(pipe.model):
-        _note_small(series, context)
     start = time.perf_counter()
     how = pipeline_settings.Settings(
         settings.horizon,
@@ -146,21 +143,6 @@ def _note_missing(series: Sequence[RegularSeries], context: int) -> None:
     if missing:
         total = sum(one.values[:, -context:].size for one in series)
         log.warning("%s of %s values of the context are missing", f"{missing:,}", f"{total:,}")
-
-
-def _note_small(series: Sequence[RegularSeries], context: int) -> None:
-    """The causal scalers add 0.1 to every variance, so what varies by much less looks constant to a model."""
-    small = []
-    for one in series:
-        for label, row in zip(one.labels, one.values[:, -context:], strict=True):
-            seen = row[np.isfinite(row)]
-            if seen.size and 0 < np.ptp(seen) < 1 and seen.std() < 0.1:
-                small.append(label)
-    if small:
-        log.warning(
-            "%s: values that vary by less than 0.1 look constant to the model; use a smaller unit (ms for s)",
-            textwrap.shorten(", ".join(small), 60, placeholder=" ..."),
-        )
 
 
 def _num_series(series: Sequence[RegularSeries]) -> str:

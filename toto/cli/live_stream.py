@@ -115,10 +115,15 @@ class LiveStream:
         score, threshold = _short(arrived.judged.scores[step]), _short(arrived.threshold)
         return {"time": row.text, "score": score, "threshold": threshold, "columns": blamed}
 
-    def save(self, file: Path) -> None:
-        """Write the stream and what was learnt to a file."""
-        self._streams.group.notes["columns"] = self.columns
+    def save(self, file: Path, header: list[str] | None) -> None:
+        """Write the stream and what was learnt to a file, with the header of its rows if they have one."""
+        self._streams.group.notes |= {"columns": self.columns, "header": header}
         self._streams.save(file)
+
+    @property
+    def header(self) -> list[str] | None:
+        """The header that was saved."""
+        return self._streams.group.notes.get("header")
 
     @property
     def _clock(self) -> Clock:

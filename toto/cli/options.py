@@ -31,7 +31,7 @@ TimeColumn = Annotated[
 Columns = Annotated[
     str | None,
     option(
-        "Columns of values, as a,b,c (default: all; y in a long table).",
+        "Columns of values, as a,b,c (default: all; y, or the only column left, in a long table).",
         "--columns",
         "--column",
         panel=DATA,
@@ -109,7 +109,10 @@ Seed = Annotated[int, option("The same seed gives the same numbers.", min=0, pan
 
 FalseAlarms = Annotated[
     str,
-    option("Alarms to expect of clean data, of each series: 1/week, 2/day, 1/5000 steps.", metavar="RATE"),
+    option(
+        "Alarms to expect of clean data, of the columns of a series together: 1/week, 2/day, 1/5000 steps.",
+        metavar="RATE",
+    ),
 ]
 Detector = Annotated[
     str, option("What is strange: likelihood, quantile, z-score or deviation.", metavar="NAME")

@@ -47,8 +47,8 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
     """Watch rows until they end or Ctrl-C is pressed; `show` gets every alarm as a line of JSON.
 
     Raises:
-        InputError: a detector or a rate that is none, a state in no folder, or a history that cannot be read
-            or is too short.
+        InputError: a detector or a rate that is none, a state in no folder, a history that cannot be read or
+            is too short, or first rows that lack a header or what is watched.
         CheckpointError: no such model, or a file of state that is none.
     """
     if settings.detector not in DETECTORS:  # what is wrong is said before anything else
@@ -76,6 +76,7 @@ class Watcher:
         self._num_taken = 0
         self._misfits = Misfits()
         self._absent: set[str] = set()  # columns of which it was said that rows lack them
+        self._header: list[str] | None = None  # of the newest CSV
         if settings.state is not None and settings.state.is_file():
             self._go_on(settings.state)
         elif settings.history is not None:
@@ -87,7 +88,9 @@ class Watcher:
             self._take(row)
 
     def _readable(self, lines: Iterable[str], where: str = "") -> Iterator[Row]:
-        for row in LiveRows(lines, self._settings.time_column, self._settings.columns):
+        rows = LiveRows(lines, self._settings.time_column, self._settings.columns, self._header)
+        for row in rows:
+            self._header = rows.header
             if isinstance(row, Row):
                 yield row
             else:
@@ -132,7 +135,7 @@ class Watcher:
     def save(self) -> None:
         """Write the state, if there is a file for it."""
         if self._settings.state is not None and self._watched is not None:
-            self._watched.save(self._settings.state)
+            self._watched.save(self._settings.state, self._header)
 
     def _collect(self, row: Row) -> None:
         needed = _PATCHES_TO_BEGIN * self._model.config.patch_size
@@ -152,6 +155,11 @@ class Watcher:
             log.warning("watching cannot begin with these rows: %s", error)
 
     def _report_absent(self, row: Row, columns: Sequence[str]) -> None:
+        if not (self._num_taken or row.values.keys() & set(columns)):
+            raise InputError(
+                f"rows must hold a column that is watched, {', '.join(columns)}, got "
+                f"{', '.join(row.values)}: give a history or a state of such rows"
+            )
         for name in columns:
             if name not in row.values and name not in self._absent:
                 self._absent.add(name)
@@ -169,6 +177,7 @@ class Watcher:
 
     def _go_on(self, state: Path) -> None:
         self._watched = watched = LiveStream.load(state, self._model, self._detector)
+        self._header = watched.header
         if self._settings.columns not in (None, watched.columns):
             raise InputError(
                 f"{state} watches {','.join(watched.columns)}: give these as --columns, or another --state"

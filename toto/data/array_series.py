@@ -1,6 +1,8 @@
 """Arrays and lists of arrays to regular series, whose steps are numbered from 0."""
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -8,10 +10,15 @@ import numpy as np
 from jaxtyping import Float, Shaped
 from torch import Tensor
 
+from toto.data.layout import Layout
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
+
+log = logging.getLogger(__name__)
+
+_NOT_GIVEN = Layout()
 
 
 class ArraySeries(NamedTuple):
@@ -26,12 +33,21 @@ class ArraySeries(NamedTuple):
     several: bool
 
 
-def series_from_arrays(data: Any) -> ArraySeries:
+def series_from_arrays(data: Any, layout: Layout = _NOT_GIVEN) -> ArraySeries:
     """The series in an array [time], [variates, time] or [batch, variates, time], or in a list of arrays.
 
+    Args:
+        data: these.
+        layout: of it `together` alone is for arrays, whoever reads it.
+
     Raises:
-        InputError: nothing of these, or no numbers.
+        InputError: nothing of these, no numbers, or a layout of columns.
     """
+    if replace(layout, together=False) != _NOT_GIVEN:
+        raise InputError(
+            "names of columns, group, aggregate and day_first need a data frame, got "
+            f"{type(data).__name__}: covariates of arrays are arrays too (past_covariates, future)"
+        )
     if isinstance(data, MaskedTimeseries):
         raise InputError(
             "data must be an array, a list or a data frame, got a MaskedTimeseries: use TotoForecaster"
@@ -49,6 +65,17 @@ def series_from_arrays(data: Any) -> ArraySeries:
         batch = [_series(entry, f"series {place}") for place, entry in enumerate(values)]
         return ArraySeries(batch, tuple(values.shape[:2]), True)
     return ArraySeries([_series(values, "")], tuple(values.shape[:-1]) if np.ndim(data) > 1 else (), False)
+
+
+def note_transposed(series: Sequence[RegularSeries]) -> None:
+    """Warn, in the log, of arrays with more variates than steps: time is the last axis."""
+    for one in series:
+        num_variates, num_steps = one.values.shape
+        if num_variates > num_steps:
+            log.warning(
+                "data: %d variates of %d steps; if time comes first, pass data.T", num_variates, num_steps
+            )
+            return
 
 
 def finite_rows(name: str, values: Any) -> Float[np.ndarray, "rows time"]:

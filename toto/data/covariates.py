@@ -59,6 +59,9 @@ class Covariates:
                     raise InputError(f"{kind}: {name!r} is a target (columns); a covariate is not forecast")
                 if self.columns.count(name) > 1:
                     raise InputError(f"{kind}: {name!r} is a covariate twice; name it once")
+        for name in self.calendar:
+            if self.calendar.count(name) > 1:
+                raise InputError(f"calendar: {name!r} is there twice; name it once")
 
     def learnt_from(self, table: Table) -> "Covariates":
         """The same with the categories that the columns of a frame have.

@@ -31,7 +31,8 @@ def read_table(path: Path) -> Table:
 
     Cells of a CSV file stay text; commas, semicolons, tabs or bars separate them, whichever the
     header has most of. Columns at the end that are empty and have no name, as separators at the
-    ends of all lines make them, are left out. An index that was saved with a Parquet file becomes columns.
+    ends of all lines make them, are left out. An index that was saved with a Parquet file is that of
+    its frame.
 
     Raises:
         InputError: no such file, not text in UTF-8, no header, a line with too many cells, or cells
@@ -69,10 +70,7 @@ def _check_no_folder(path: Path) -> None:
 def _read_parquet(path: Path) -> Table:
     pd = import_pandas()
     with explained(path, "read"):
-        frame = pd.read_parquet(path)
-    if not isinstance(frame.index, pd.RangeIndex):
-        frame = frame.reset_index()
-    return Table(frame.set_axis([str(column) for column in frame.columns], axis=1), str(path))
+        return Table(pd.read_parquet(path), str(path))
 
 
 def _read_csv(path: Path) -> Table:

@@ -67,6 +67,8 @@ def parse_dates(texts: Sequence[str], day_first: bool | None) -> Dates:
                     return dates
         read = [_attempt(pd, column, dayfirst=order) for order in orders]
     complete = [dates for dates in read if dates is not None and not dates.unread.any()]
+    if len(complete) == 2:
+        complete = _unswapped(texts, *complete)
     if len(complete) == 2 and not complete[0].stamps.equals(complete[1].stamps):
         raise AmbiguousDateError
     if complete:
@@ -74,6 +76,16 @@ def parse_dates(texts: Sequence[str], day_first: bool | None) -> Dates:
         return complete[0]._replace(day_first=told)
     attempts += [dates for dates in read if dates is not None]
     return max(attempts, key=lambda dates: int(dates.unread.argmax()))
+
+
+def _unswapped(texts: Sequence[str], month_first: Dates, day_first: Dates) -> list[Dates]:
+    """The readings in which day and month are where they were asked for, or both.
+
+    Where a text does not fit, as 04/30/21 with the day first, pandas reads that one in the other order.
+    """
+    readings = ((False, month_first), (True, day_first))
+    fit = [dates for order, dates in readings if _day_first(texts, dates.stamps) in (None, order)]
+    return fit or [month_first, day_first]
 
 
 def _day_first(texts: Sequence[str], stamps: Any) -> bool | None:

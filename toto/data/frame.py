@@ -20,7 +20,14 @@ from toto.data.gridding import Gridder
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.stamps import Stamps, read_stamps
-from toto.data.table import Table, find_time_column, is_missing, read_values, rows_by_value
+from toto.data.table import (
+    Table,
+    find_time_column,
+    is_missing,
+    read_values,
+    rows_by_value,
+    without_row_numbers,
+)
 from toto.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -137,7 +144,7 @@ class _Columns:
         self.static = list(layout.static_covariates)
         beside = [*no_values, *self.past, *self.known, *self.static]
         others = [name for name in table.cells.columns if name not in (*beside, layout.group)]
-        self.targets = list(layout.columns or usual(table, others))
+        self.targets = list(layout.columns or usual(table, without_row_numbers(table, others)))
         if not self.targets:
             of_future = "" if known is None else f"; {', '.join(self.known)} is a covariate, as future has it"
             raise InputError(f"{table.name}: no column of values beside {', '.join(beside)}{of_future}")
@@ -242,7 +249,9 @@ def _target_of_long(table: Table, others: Sequence[str]) -> Sequence[str]:
 def _gridder(table: Table, time_column: str, stamps: Stamps, columns: _Columns, layout: Layout) -> Gridder:
     if columns.future is not None:
         columns.future.check_like(stamps)
-    return Gridder(table, time_column, stamps, read_values(table, columns.all), layout.aggregate)
+    covariates = columns.all[len(columns.targets) :]
+    values = read_values(table, columns.all, covariates)
+    return Gridder(table, time_column, stamps, values, layout.aggregate)
 
 
 def _groups(table: Table, layout: Layout, rows_by_id: dict[Any, RowNumbers]) -> list[list[Any]]:

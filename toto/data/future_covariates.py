@@ -59,7 +59,13 @@ class FutureCovariates:
     def check_like(self, stamps: Stamps) -> None:
         """Read the time stamps; `InputError` unless they are of the kind of these, those of the history."""
         mine = self._stamps = read_stamps(self._table, self._time_column, self._day_first, like=stamps)
-        if (mine.time_zone, mine.utc.dtype.kind == "M") != (stamps.time_zone, stamps.utc.dtype.kind == "M"):
+        kind, wanted = ("dates" if some.utc.dtype.kind == "M" else "numbers" for some in (mine, stamps))
+        if kind != wanted:
+            raise InputError(
+                f"{self._table.name}, column {self._time_column}: must hold {wanted} like the time stamps of "
+                f"the history, not {kind}"
+            )
+        if mine.time_zone != stamps.time_zone:
             raise InputError(
                 f"{self._table.name}, column {self._time_column}: must hold time stamps like those of the "
                 f"history, with {stamps.time_zone or 'no time zone'}, not {mine.time_zone or 'none'}"
@@ -89,7 +95,7 @@ class FutureCovariates:
         rows, steps = rows[order], steps[order]
         self._check_repeated(rows, steps, series_id)
         known_to = int(np.argmax(np.append(steps, -1) != np.arange(len(steps) + 1)))
-        check_read(self._table, self.names, self._numbers.unread, rows)
+        check_read(self._table, self.names, self._numbers.unread, rows, covariates=self.names)
         values = self._numbers.values[:, rows[:known_to]]
         unknown = np.isnan(values).any(0)
         if unknown.any():

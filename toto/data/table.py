@@ -18,8 +18,9 @@ from toto.errors import InputError, MissingExtraError
 
 log = logging.getLogger(__name__)
 
-TIME_NAMES = ("ds", "time", "timestamp", "timestamps", "datetime", "date_time", "date", "", "unnamed: 0")
+TIME_NAMES = ("ds", "time", "timestamp", "timestamps", "datetime", "date_time", "date")
 MISSING_WORDS = ("", "na", "n/a", "#n/a", "<na>", "nan", "-nan", "nat", "null", "none")
+_NO_NAME = re.compile(r"(Unnamed: \d+|__index_level_\d+__)?")  # of an index in a file, to whoever reads it
 _STARTS_LIKE_A_DATE = re.compile(  # with a year of four digits; no number looks so
     r"\s*(\d{4}[-/]\d{1,2}(?!\d)|\d{4}\.\d{1,2}\.\d|\d{1,2}([-/.])\d{1,2}\2\d{4}(?!\d)|\d{8}T)"
 )
@@ -74,8 +75,8 @@ class Table:
         return str(self.cells[column][row : row + 1].to_list()[0])
 
     def columns(self) -> str:
-        """The names of all columns, for messages."""
-        return ", ".join(self.cells.columns)
+        """The names of all columns, for messages; in quotes where blanks around one would not show."""
+        return ", ".join(name if name == name.strip() else repr(name) for name in self.cells.columns)
 
     def with_indicators(self, column: str, words: Mapping[str, str]) -> "Table":
         """The frame with columns of 0 and 1 beside one of text.
@@ -113,7 +114,7 @@ class Table:
 
 
 def find_time_column(table: Table, named: str | None) -> str | None:
-    """The named column; else one with a usual name, or whose first cell is a date; else None."""
+    """The named column; else one with a usual name, that begins with a date, or without a name; or None."""
     if named is not None:
         table.check_column(named)
         return named
@@ -122,7 +123,24 @@ def find_time_column(table: Table, named: str | None) -> str | None:
     for name in TIME_NAMES:
         if name in by_name:
             return by_name[name]
-    return next((column for column in columns if _STARTS_LIKE_A_DATE.match(table.text(0, column))), None)
+    dates = (column for column in columns if _STARTS_LIKE_A_DATE.match(table.text(0, column)))
+    return next(dates, None) or next((column for column in columns if _NO_NAME.fullmatch(column)), None)
+
+
+def without_row_numbers(table: Table, columns: Sequence[str]) -> list[str]:
+    """The columns without the index that pandas wrote to a file: one without a name that numbers rows."""
+    indices = [name for name in columns if _NO_NAME.fullmatch(name) and _numbers_rows(table, name)]
+    left = [name for name in columns if name not in indices]
+    if not (indices and left):
+        return list(columns)
+    log.warning("%s, column %r: has no name, numbers rows, and is left out", table.name, indices[0])
+    return left
+
+
+def _numbers_rows(table: Table, column: str) -> bool:
+    """Whether there are whole numbers in all cells, and none twice."""
+    numbers = read_numbers(table, [column]).values[0]
+    return bool((numbers == np.round(numbers)).all()) and len(np.unique(numbers)) == len(numbers)
 
 
 def is_missing(cells: "nw.Series[Any]") -> Bool[np.ndarray, " rows"]:
@@ -149,10 +167,12 @@ class Numbers(NamedTuple):
     unread: Bool[np.ndarray, "variates rows"]
 
 
-def read_values(table: Table, columns: Sequence[str]) -> Float[np.ndarray, "variates rows"]:
+def read_values(
+    table: Table, columns: Sequence[str], covariates: Sequence[str] = ()
+) -> Float[np.ndarray, "variates rows"]:
     """The columns as numbers, NaN where a cell is empty; `InputError` for the first text among them."""
     numbers = read_numbers(table, columns)
-    check_read(table, columns, numbers.unread, np.arange(len(table.cells)))
+    check_read(table, columns, numbers.unread, np.arange(len(table.cells)), covariates)
     return numbers.values
 
 
@@ -169,11 +189,16 @@ def check_read(
     columns: Sequence[str],
     unread: Bool[np.ndarray, "variates rows"],
     rows: Int[np.ndarray, " used"],
+    covariates: Sequence[str] = (),
 ) -> None:
-    """`InputError` for the first of these rows that holds text in one of the columns, or is in `unread`."""
+    """`InputError` for the first of these rows that holds text in one of the columns, or is in `unread`.
+
+    Args:
+        covariates: those of the columns for which another way out is told.
+    """
     for column, of_column in zip(columns, unread[:, rows], strict=True):
         if of_column.any():
-            raise _no_number(table, column, int(rows[of_column.argmax()]))
+            raise _no_number(table, column, int(rows[of_column.argmax()]), column in covariates)
     told = next((table.unread[row] for row in rows.tolist() if row in table.unread), None)
     if told is not None:
         raise InputError(told)
@@ -195,16 +220,24 @@ def _numbers(table: Table, column: str) -> tuple[Float[np.ndarray, " rows"], Boo
     return np.where(infinite, np.nan, values), unread
 
 
-def _no_number(table: Table, column: str, row: int) -> InputError:
+def _no_number(table: Table, column: str, row: int, is_covariate: bool) -> InputError:
     text = table.text(row, column)
     if re.fullmatch(r"\s*-?\d+,\d+\s*", text):
         return InputError(f"{table.place(row, column)}: {text!r} is not a number; write it with a point")
+    if is_covariate:
+        return InputError(
+            f"{table.place(row, column)}: {text!r} is not a number; leave the cell empty if the value is "
+            "missing, and of a covariate of words make a column of 0 and 1 for each word "
+            "(pandas.get_dummies), or leave it out; only fine-tuning does so itself"
+        )
     numbers = [name for name in table.cells.columns if not math.isnan(number_in(table.text(0, name)))]
     chosen = ",".join(numbers[:8]) + ",..." * (len(numbers) > 8)
     choose = f"choose the columns of numbers with columns (--columns '{chosen}'), " if numbers else ""
+    timeless = find_time_column(table, None) is None
+    name_time = "name the column of time stamps with time_column (--time-column), " if timeless else ""
     return InputError(
         f"{table.place(row, column)}: {text!r} is not a number; leave the cell empty if the value is "
-        f"missing, {choose}or name the column that tells series apart with id_column (--id-column)"
+        f"missing, {choose}{name_time}or name the column that tells series apart with id_column (--id-column)"
     )
 
 

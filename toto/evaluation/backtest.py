@@ -32,8 +32,11 @@ from toto.evaluation.metrics import levels_of, metric_names
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
 from toto.inference.arguments import count, flag, seed_number
+from toto.inference.context_notes import note_flat
 from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model, draws_paths, forecaster_of, load_model
+from toto.inference.pipeline import TotoPipeline
+from toto.inference.pipeline_arguments import history_layout
 from toto.inference.quantile_forecast import QuantileForecast
 
 log = logging.getLogger(__name__)
@@ -44,7 +47,7 @@ PICTURE_LEVELS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
 
 
 def backtest(
-    model: Model | str | Path,
+    model: Model | TotoPipeline | str | Path,
     data: Any,
     horizon: int,
     windows: int = 10,
@@ -60,6 +63,7 @@ def backtest(
     name: str = "backtest",
     model_name: str | None = None,
     progress: Progress | None = None,
+    **layout: Any,
 ) -> Backtest:
     """Forecast the last windows of every series, each from the steps before it, and score the forecasts.
 
@@ -70,11 +74,11 @@ def backtest(
     gives the same forecasts; all others are forecast in batches.
 
     Args:
-        model: a loaded model of either generation; or the name of a bundled one, a folder, a file or a hub
-            id.
-        data: a data frame, wide or long, whose time and id columns have usual names, or of a fine-tuned model
-            those of its training; an array [time] or [variates, time]; a list of arrays; or `RegularSeries`,
-            with covariates if the model has some. NaN is missing.
+        model: a loaded model of either generation, or a pipeline; or the name of a bundled one, a folder, a
+            file or a hub id.
+        data: a data frame, wide or long; an array [time], [variates, time] or [batch, variates, time]; a list
+            of arrays; or `RegularSeries`, with covariates if the model has some. NaN is missing. The columns
+            of a wide frame see each other, and so do the variates of an array.
         horizon: steps that are forecast in each window.
         windows: of each series.
         step: steps from window to window (None: the horizon, so that they do not overlap).
@@ -90,6 +94,8 @@ def backtest(
             of quantiles it is always the levels that they predict, with exponential tails outside them.
         name, model_name: of the data and the model, for the report.
         progress: called as progress(windows done, windows in all).
+        layout: of a frame, `columns`, `id_column`, `time_column`, `group`, `multivariate`, `aggregate` and
+            `day_first` of `TotoPipeline.forecast`.
 
     Raises:
         InputError: an argument that breaks a rule, or a series too short; the message names it.
@@ -101,9 +107,10 @@ def backtest(
     shown = model_name or (str(model) if isinstance(model, (str, Path)) else "Toto")
     num_samples, seed = count("num_samples", num_samples), seed_number(seed)
     settings = Settings(shown, context, num_samples, seed, grouping, quantiles_from)
+    columns = history_layout(backtest, layout)
     if is_frame(data):
         model = _loaded(model)  # it may know what the columns are; else it is loaded when all is checked
-    series = _series(data, model, horizon, independent)
+    series = _series(data, columns, model, horizon, independent)
     whole = rolling_windows(name, series, horizon, windows, step, season)
     if independent:
         series = [part for one in series for part in one.split()]
@@ -128,20 +135,22 @@ def backtest(
     return result
 
 
-def _loaded(model: Model | str | Path) -> Model:
+def _loaded(model: Model | TotoPipeline | str | Path) -> Model:
+    if isinstance(model, TotoPipeline):
+        return model.model
     return load_model(model) if isinstance(model, (str, Path)) else model
 
 
-def _series(data: Any, model: Any, horizon: int, independent: bool) -> list[RegularSeries]:
+def _series(data: Any, layout: Layout, model: Any, horizon: int, independent: bool) -> list[RegularSeries]:
     """The series in data; of a frame as the model was trained with it, if it was fine-tuned."""
     record = _record(model) if is_frame(data) else None
     if record is None:
-        return as_regular_series(data)
+        return as_regular_series(data, layout)
     if independent:
         raise InputError(
             "independent: a fine-tuned model takes columns together as in its training; leave it out"
         )
-    return learnt_series(record, data, Layout(), count("horizon", horizon))
+    return learnt_series(record, data, layout, count("horizon", horizon))
 
 
 def _record(model: Any) -> FitRecord | None:
@@ -151,6 +160,7 @@ def _record(model: Any) -> FitRecord | None:
 def _rolling(model: Any, series: Sequence[RegularSeries], settings: Settings) -> Rolling:
     """What forecasts the windows of series: as a fine-tuned model does, or else in fewest passes."""
     record = _record(model)
+    note_flat(model, series, settings.context or DEFAULT_CONTEXT)
     if record is not None:
         if not any(one.past is not None or one.known is not None or one.static is not None for one in series):
             record.note_unread(model.config, "backtest")

@@ -1,31 +1,28 @@
 """What a backtest is run on: tables, arrays and lists as regular series, and their rolling windows."""
 
-import logging
-from collections.abc import Mapping, Sequence
-from os import PathLike
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
+from toto.data.array_series import note_transposed, series_from_arrays
 from toto.data.frame import series_from_table
-from toto.data.masked_timeseries import MaskedTimeseries
+from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table, is_frame
-from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
 from toto.evaluation.season import natural_season
 from toto.evaluation.task import Task
 from toto.inference.arguments import count
 
-log = logging.getLogger(__name__)
+_NOT_GIVEN = Layout()
 
 
-def as_regular_series(data: Any) -> list[RegularSeries]:
+def as_regular_series(data: Any, layout: Layout = _NOT_GIVEN) -> list[RegularSeries]:
     """The series in `data`, NaN where a value is missing.
 
     Args:
-        data: a data frame, wide or long (see `toto.data.frame`); an array [time] or [variates, time], or a
-            list of numbers; a list of arrays; one `RegularSeries` or a list of them.
+        data: a data frame, wide or long (see `toto.data.frame`); an array [time], [variates, time] or [batch,
+            variates, time]; a list of numbers or of arrays; one `RegularSeries` or a list of them.
+        layout: what the columns of a frame are.
 
     Raises:
         InputError: nothing of these, or no steps.
@@ -33,41 +30,12 @@ def as_regular_series(data: Any) -> list[RegularSeries]:
     if isinstance(data, RegularSeries):
         return [data]
     if is_frame(data):
-        return series_from_table(Table(data))
-    if data is None or isinstance(data, (str, PathLike, Mapping)):
-        raise InputError(
-            f"data must be a data frame, an array, or a list of arrays, got {data!r:.60}: read a file with "
-            "pandas.read_csv, or use toto backtest FILE"
-        )
+        return series_from_table(Table(data), layout)
     if isinstance(data, Sequence) and data and isinstance(data[0], RegularSeries):
         return list(data)
-    several = isinstance(data, Sequence) and bool(data) and np.ndim(data[0]) > 0
-    entries = list(data) if several else [data]
-    names = [f"series {place}" for place in range(len(entries))] if several else [""]
-    return [_from_array(entry, name) for entry, name in zip(entries, names, strict=True)]
-
-
-def _from_array(values: Any, name: str) -> RegularSeries:
-    """An array as a series whose steps are numbered from 0."""
-    try:
-        series = MaskedTimeseries.from_array(values).series
-    except InputError as error:
-        raise InputError(f"data, {name}: {error}" if name else f"data: {error}") from error
-    if series.ndim != 2:
-        raise InputError(
-            f"data must be [time] or [variates, time], or a list of such, got shape {tuple(series.shape)}"
-        )
-    num_variates, num_steps = series.shape
-    if num_variates > num_steps:
-        log.warning(
-            "data: %d variates of %d steps; if time comes first, pass data.T", num_variates, num_steps
-        )
-    array = series.detach().cpu().double().numpy()
-    array = np.where(np.isfinite(array), array, np.nan)
-    rows = [f"variate {place}" for place in range(len(array))]
-    if name:
-        rows = [name] if len(rows) == 1 else [f"{name}, {row}" for row in rows]
-    return RegularSeries(array, tuple(rows), EvenGrid(0, 1), time_column="step")
+    series = series_from_arrays(data, layout).series
+    note_transposed(series)
+    return series
 
 
 def rolling_windows(

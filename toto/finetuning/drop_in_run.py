@@ -1,5 +1,6 @@
 """The script of toto-ts: a run of fine-tuning as a dictionary with the keys of its YAML file."""
 
+import logging
 import math
 import warnings
 from collections.abc import Iterable, Mapping
@@ -23,8 +24,11 @@ try:
 except ImportError:
     raise MissingExtraError("lightning and pyyaml", "finetune", "fine-tuning") from None
 
+log = logging.getLogger(__name__)
+
 Config = dict[str, Any]
 
+PARTS = ("seed", "pretrained_model", "model", "data", "trainer", "checkpoint", "logging")
 KEYS: dict[str, tuple[str, ...]] = {
     "model": (
         "val_prediction_len",
@@ -63,6 +67,9 @@ def load_config(config_path: str | Path) -> Config:
         raise InputError(f"config_path {config_path}: cannot be read: {error}") from error
     if not isinstance(config, dict):
         raise InputError(f"config_path {config_path}: must hold settings by name, got {config!r}")
+    unread = [str(name) for name in config if name not in PARTS]
+    if unread:
+        log.warning("%s: %s not read; there are %s", config_path, ", ".join(unread), ", ".join(PARTS))
     return config
 
 

@@ -29,7 +29,7 @@ from toto.inference.models import Model
 from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
 from toto.inference.progress import Progress
 from toto.kernels import accumulation_dtype
-from toto.model.adapter import Adapter
+from toto.model.adapter import Adapter, check_place
 
 log = logging.getLogger(__name__)
 
@@ -66,14 +66,15 @@ def fit(
     learning = Learning.of(data, layout, covariates, settings, generation)
     windows = learning.windows(settings, generation, accumulation_dtype(model.device))
     validation = learning.validation()
-    if windows.num_windows and validation.contexts:
+    lacking = learning.lacking(windows.num_windows, len(validation.contexts))
+    if lacking is None:
         plan = settings.plan(generation, learning.num_rows, windows.num_windows, bool(covariates))
         run = Supervision(plan, windows, validation, progress, trainer or {})
         with torch.random.fork_rng(devices=[model.device] if model.device.type == "cuda" else []):
             torch.manual_seed(settings.seed)
             fitted, result = _trained(model, learning, run, out)
     else:
-        fitted, result = _too_short(model, learning)
+        fitted, result = _not_trained(model, learning, lacking)
     if settings.mode == "lora" and fitted.adapter is None:  # it stayed the base
         assert model.source is not None
         fitted.adapter = Adapter.pointer(model.source, model.state_dict())
@@ -94,7 +95,8 @@ def _trained(model: Model, learning: Learning, run: Supervision, out: Path | Non
         if trained.weights is None:
             return untouched, _tested(_without_score(float(before.mean()), trained), learning.test, untouched)
         fitted = recorded(candidate.with_weights(trained.weights), learning.record)
-        result = _result(trained, before, _losses(fitted, run.validation))
+        after = _losses(fitted, run.validation)
+        result = _result(trained, before, after, is_better(after, before, run.validation.overlap))
         if out is not None:
             _draw(result, folder / CURVE_PICTURE)
     log.info(
@@ -115,8 +117,7 @@ def _losses(model: Model, windows: Validation) -> Losses:
     return seen.losses(model, record.context)
 
 
-def _result(trained: Trained, before: Losses, losses: Losses) -> FitResult:
-    improved = is_better(losses, before)
+def _result(trained: Trained, before: Losses, losses: Losses, improved: bool) -> FitResult:
     return FitResult(
         zero_shot=float(before.mean()),
         score=float(losses.mean()),
@@ -145,16 +146,14 @@ def _tested(
 
 
 def _untouched_record(model: Model, learning: Learning) -> FitRecord:
-    """What the untouched model reads: the covariates if it learnt them before, and else its usual context."""
-    before = FitRecord.of(model.config)
+    """What the untouched model reads: the covariates if it learnt them before, and its usual context."""
+    before, covariates = FitRecord.of(model.config), learning.record.covariates
     if before is None:
         reads, context = generation_of(model).is_labelled, DEFAULT_CONTEXT
     else:
-        reads = before.uses_covariates and before.covariates == learning.record.covariates
+        reads = before.uses_covariates and before.covariates == covariates
         context = before.context
-    if reads and learning.record.covariates:
-        return learning.record
-    return replace(learning.record, uses_covariates=False, context=context)
+    return replace(learning.record, uses_covariates=reads and bool(covariates), context=context)
 
 
 def _without_score(zero_shot: float, trained: Trained) -> FitResult:
@@ -183,16 +182,13 @@ def _check_base(source: str | None, out: Path | None) -> None:
             'mode "lora" needs a model that was loaded by from_pretrained, to which the adapter can point: '
             "save this one and load it, or use another mode"
         )
-    if out is not None and Path(source).exists() and Path(source).resolve() == out.resolve():
-        raise InputError(f"out: {out} is the folder of the base, to which the adapter points: choose another")
+    if out is not None:
+        check_place(source, out)
 
 
-def _too_short(model: Model, learning: Learning) -> tuple[Model, FitResult]:
-    reason = (
-        f"not enough history: the longest series has {learning.longest} steps, of which the last are for "
-        f"validation; with horizon {learning.record.horizon} there is nothing to train on. The untouched "
-        "model is kept"
-    )
+def _not_trained(model: Model, learning: Learning, lacking: str) -> tuple[Model, FitResult]:
+    """The untouched model, of a run that something was lacking for."""
+    reason = f"{lacking}. The untouched model is kept"
     log.warning(reason)
     result = FitResult(
         zero_shot=math.nan,

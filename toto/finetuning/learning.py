@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,14 +53,15 @@ class Learning:
         series = record.read(data, layout, None, horizon, to_learn=True).series
         test_ends = ends_before_test(series, settings.test_fraction, horizon)
         learnt = [one for one, end in zip(series, test_ends, strict=True) if end > 0]
-        record = record.with_static_scales(learnt or series)
+        record = _with_scales(record, FitRecord.of(generation.model.config), learnt or series)
         series = [record.standardised(one) for one in series]
-        _check_values(covariates, series)
         labelled = generation.can_be_labelled and bool(covariates)
         reading = Reading(generation.patch_size, context, horizon, generation.interpolates, labelled)
         test = Validation.of(series, test_ends, horizon) if settings.test_fraction else None
         series = [one.until(end, 0) for one, end in zip(series, test_ends, strict=True)]
         ends = train_ends(series, settings.val_fraction / (1 - settings.test_fraction), horizon)
+        trained = [one.until(end, 0) for one, end in zip(series, ends, strict=True) if end > 0]
+        _check_values(covariates, trained or series)
         return cls(series, record, reading, ends, test)
 
     @property
@@ -68,10 +69,21 @@ class Learning:
         """Targets and covariates of the largest series."""
         return max(self.reading.num_rows(one) for one in self.series)
 
-    @property
-    def longest(self) -> int:
-        """Steps of the longest series."""
-        return max(one.values.shape[1] for one in self.series)
+    def lacking(self, num_windows: int, num_validation_windows: int) -> str | None:
+        """Why there is nothing to learn from so many windows, in words; None: there is something."""
+        if num_windows and num_validation_windows:
+            return None
+        values = [one.values for one in self.series]
+        before = [some[:, :end] for some, end in zip(values, self.ends, strict=True)]
+        behind = [some[:, end:] for some, end in zip(values, self.ends, strict=True)]
+        for where, part in (("before", before), ("in", behind)):
+            if any(some.size for some in part) and not any(np.isfinite(some).any() for some in part):
+                return f"the targets have no value {where} the validation part, the last steps of the series"
+        longest = max(one.values.shape[1] for one in self.series)
+        return (
+            f"not enough history: the longest series has {longest} steps, of which the last are for "
+            f"validation; with horizon {self.reading.horizon} there is nothing to train on"
+        )
 
     def windows(self, settings: FitSettings, generation: Generation, dtype: torch.dtype) -> Windows:
         """What is trained on."""
@@ -99,8 +111,15 @@ class Learning:
         return digest.hexdigest()
 
 
+def _with_scales(record: FitRecord, before: FitRecord | None, series: Sequence[RegularSeries]) -> FitRecord:
+    """A record with scales of static covariates: those that the model learnt before, or of the series."""
+    if before is not None and before.covariates == record.covariates:
+        return replace(record, static_scales=before.static_scales)
+    return record.with_static_scales(series)
+
+
 def _check_values(covariates: Covariates, series: Sequence[RegularSeries]) -> None:
-    """`InputError` for a covariate without any value."""
+    """`InputError` for a covariate without any value in what is trained on."""
     for kind in ("known", "past", "static"):
         names = covariates.numbers(getattr(covariates, kind))
         # behind the known columns lie the features of the calendar, which always have values
@@ -109,4 +128,4 @@ def _check_values(covariates: Covariates, series: Sequence[RegularSeries]) -> No
             held = (getattr(one, kind) for one in series)
             rows = [np.atleast_1d(x[place : len(x) - num_made : len(names)]) for x in held]
             if not any(np.isfinite(row).any() for row in rows):
-                raise InputError(f"{kind}: column {name!r} holds no value: leave it out")
+                raise InputError(f"{kind}: column {name!r} holds no value to train on: leave it out")

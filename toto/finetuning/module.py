@@ -17,6 +17,8 @@ from toto.finetuning.windows import WindowBatch, Windows
 from toto.inference.models import Model
 from toto.model.scheduler import learning_rate_factor
 
+MOST_WARMUP_STEPS = 30
+
 
 class FineTuner(lightning.LightningModule):
     """One run on one model.
@@ -106,8 +108,11 @@ class FineTuner(lightning.LightningModule):
             self.trainer.should_stop = True
 
     def _set_learning_rate(self) -> None:
-        warmup = round(self.settings.warmup_share * self.plan.max_steps)
-        factor = learning_rate_factor(self.global_step, self.progress(), warmup, self.settings.decay_share)
+        progress, share = self.progress(), self.settings.warmup_share
+        warmup = min(round(share * self.plan.max_steps), MOST_WARMUP_STEPS)
+        # where the time is the limit, a run is further than its steps tell
+        step = max(self.global_step, round(warmup * progress / share))
+        factor = learning_rate_factor(step, progress, warmup, self.settings.decay_share)
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = self.plan.learning_rate * factor * group["factor"]
 

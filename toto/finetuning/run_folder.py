@@ -38,7 +38,9 @@ def claim(folder: Path, plan: Plan, learning: Learning, model: Model) -> None:
                 f"out: {folder.parent} holds a run that differs in {differing}: go on with the same data and "
                 "settings, or choose another folder"
             )
-    file.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    unfinished = file.with_name(f"{file.name}.unfinished")  # a kill leaves the whole file or none
+    unfinished.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(file)
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def train_ends(series: Sequence[RegularSeries], val_fraction: float, horizon: in
     every = np.sort(np.concatenate(times))
     if len(every) == 0:
         return [0] * len(series)
-    moment = every[int((1 - val_fraction) * len(every))]
+    moment = every[min(int((1 - val_fraction) * len(every)), len(every) - 1)]
     latest = [some[-horizon] for some in times if len(some) >= horizon]
     if latest:
         moment = min(moment, max(latest))

@@ -30,6 +30,7 @@ CURVE_FILE = "curve.csv"
 BEST = "best"
 LAST = "last"
 _FEWEST_STEPS = 10  # between validations
+_MOST_STEPS_IN_TIME = 30  # likewise, if time may end a run long before its steps do
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,8 @@ def _weights(checkpoint: Path) -> dict[str, torch.Tensor]:
 def _steps_between_validations(plan: Plan) -> int:
     """So many that there are `num_validations`, or fewer in a short run."""
     steps = max(_FEWEST_STEPS, plan.max_steps // plan.settings.num_validations)
+    if plan.settings.time_limit is not None:
+        steps = min(steps, _MOST_STEPS_IN_TIME)
     return min(steps, plan.max_steps)
 
 

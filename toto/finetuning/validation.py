@@ -30,12 +30,14 @@ class Validation:
     contexts: the series up to each origin.
     actual: the steps behind it; NaN does not count.
     scales: of every target, the mean absolute deviation in the training part.
+    overlap: how many windows a step lies in; so many of them say about as much as one alone.
     """
 
     horizon: int
     contexts: list[RegularSeries]
     actual: list[Float[np.ndarray, "_variates horizon"]]
     scales: list[Float[np.ndarray, " _variates"]]
+    overlap: float
 
     @classmethod
     def of(cls, series: Sequence[RegularSeries], ends: Sequence[int], horizon: int) -> "Validation":
@@ -52,12 +54,14 @@ class Validation:
             for origin in range(start, start + room, step)
             if np.isfinite(one.values[:, origin : origin + horizon]).any()
         ]
-        chosen = chosen[:: max(1, -(-len(chosen) // MAX_WINDOWS))]  # of many series not the first ones alone
+        every = max(1, -(-len(chosen) // MAX_WINDOWS))
+        chosen = chosen[::every]  # of many series not the first ones alone
         return cls(
             horizon,
             [_with_known(one.until(origin, horizon)) for one, _, origin in chosen],
             [one.values[:, origin : origin + horizon] for one, _, origin in chosen],
             [_scales(one.values, end) for one, end, _ in chosen],
+            max(1.0, horizon / (step * every)),
         )
 
     def without_covariates(self) -> "Validation":
@@ -82,10 +86,16 @@ class Validation:
         return float(np.nanmean(losses))
 
 
-def is_better(losses: Float[np.ndarray, " windows"], untouched: Float[np.ndarray, " windows"]) -> bool:
-    """Whether losses are lower than those of the untouched model by more than the error of the difference."""
+def is_better(
+    losses: Float[np.ndarray, " windows"], untouched: Float[np.ndarray, " windows"], overlap: float
+) -> bool:
+    """Whether losses are lower than those of the untouched model by more than the error of the difference.
+
+    Args:
+        overlap: of the windows, see `Validation`. The error is that of as many as do not overlap.
+    """
     gain = untouched - losses
-    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
+    error = gain.std(ddof=1) * np.sqrt(overlap / len(gain)) if len(gain) > 1 else 0.0
     return bool(gain.mean() > error)
 
 

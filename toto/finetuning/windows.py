@@ -34,7 +34,7 @@ class Windows:
 
     Args:
         series: with known covariates up to their ends.
-        ends: of each the step before which all targets lie.
+        ends: of each the step before which all targets lie; where none of them has a value, no window does.
         reading: what the model reads: `reading.context` steps before an origin, `reading.horizon` behind it.
         min_history: steps before the first origin of a series.
         horizon_share: the share of the loss that the horizon has; the context has the rest.
@@ -56,7 +56,10 @@ class Windows:
         self.series, self.reading, self.dtype = series, reading, dtype
         self.batch_size, self.horizon_share, self.seed = batch_size, horizon_share, seed
         self._first = min_history
-        counts = [max(0, end - reading.horizon - min_history + 1) for end in ends]
+        counts = [
+            max(0, end - reading.horizon - min_history + 1) if np.isfinite(one.values[:, :end]).any() else 0
+            for one, end in zip(series, ends, strict=True)
+        ]
         self._shapes = _by_shape(series, counts, reading)
         self.num_windows = sum(counts)
 

@@ -1,5 +1,6 @@
 """One call of a forecast by quantiles: series of any lengths, in parts that are fast and fit in memory."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ from toto.inference.memory_demand2 import Demand2
 from toto.inference.progress import Meter
 from toto.inference.recovery import in_parts_of_size
 from toto.model2.toto2 import LEVELS, Toto2Model
+
+logger = logging.getLogger(__name__)
 
 Quantiles = Float[Tensor, "batch variates horizon levels"]
 
@@ -38,6 +41,8 @@ class Call2:
         self.plan = plan
         self._meter = meter
         self._num_patches = -(-plan.horizon // model.config.patch_size)
+        self._num_values = 0
+        self._num_not_finite = 0
 
     def quantiles(self, singles: Sequence[Batch]) -> list[Quantiles]:
         """The quantiles of batches of one series each, in their order."""
@@ -48,6 +53,12 @@ class Call2:
         for places in kinds.values():
             places.sort(key=lambda place: singles[place].context.series.shape[-1])
             self._of_one_kind([singles[place] for place in places], places, found)
+        if self._num_not_finite:
+            logger.warning(
+                "%d of %d forecast quantiles are not finite: the series are too large for their dtype",
+                self._num_not_finite,
+                self._num_values,
+            )
         return [found[place] for place in range(len(singles))]
 
     def _of_one_kind(
@@ -78,6 +89,8 @@ class Call2:
     def _forecast(self, batch: Batch) -> Quantiles:
         """The quantiles of targets, and of covariates what is known of their future."""
         values = self.model.forecast(_tensors(batch), *self.plan[:2], True, *self.plan[2:])
+        self._num_values += values.numel()
+        self._num_not_finite += int((~values.isfinite()).sum())
         if batch.known_future is not None:
             known = batch.known_future.expand(len(LEVELS), *batch.known_future.shape)
             values = torch.cat([values, known.to(values)], dim=2)

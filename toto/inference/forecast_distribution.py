@@ -98,9 +98,7 @@ class ForecastDistribution:
         Raises:
             InputError: a coverage outside 0 to 1.
         """
-        if not 0 <= coverage <= 1:
-            raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
-        low, high = self.quantile([(1 - coverage) / 2, (1 + coverage) / 2])
+        low, high = self.quantile(interval_levels(coverage))
         return low, high
 
     @torch.no_grad()
@@ -258,3 +256,14 @@ def quantile_levels(q: Any) -> Float[Tensor, "*levels"]:
     if levels.ndim > 1 or not bool(((levels >= 0) & (levels <= 1)).all()):
         raise InputError(f"q must be a level from 0 to 1, or a list of such levels, got {q}")
     return levels
+
+
+def interval_levels(coverage: float) -> tuple[float, float]:
+    """The levels of the ends of the central interval that holds a step with this probability.
+
+    Raises:
+        InputError: a coverage outside 0 to 1.
+    """
+    if not 0 <= coverage <= 1:
+        raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
+    return (1 - coverage) / 2, (1 + coverage) / 2

@@ -19,7 +19,7 @@ from toto.inference.forecaster import TotoForecaster
 from toto.inference.gluonts_forecast import TotoSampleForecast, TotoSampleForecastGenerator
 from toto.inference.gluonts_items import Item, check_dataset, read_batches
 from toto.inference.memory import estimate_memory
-from toto.model.feed_forward import Linear
+from toto.model.precision import precision_to_restore
 from toto.model.toto import Toto
 
 try:
@@ -165,8 +165,7 @@ class TotoPredictor(Predictor):
         super().serialize(path)
         settings = {name: getattr(self, name) for name in _SETTINGS} | asdict(self.mode)
         backbone = self.forecaster.model
-        half = any(m.weight.dtype is torch.bfloat16 for m in backbone.modules() if isinstance(m, Linear))
-        settings["torch_dtype"] = "bfloat16" if half else None  # else as stored
+        settings["torch_dtype"] = precision_to_restore(backbone)
         (path / _FILE).write_text(json.dumps(settings, indent=2, default=int) + "\n", encoding="utf-8")
         with torch.device("meta"):
             toto = Toto.from_config(backbone.config)

@@ -15,8 +15,9 @@ from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import CheckpointError, InputError, MissingExtraError
 from toto.inference.arguments import count, one_of
 from toto.inference.forecaster2 import Toto2Forecaster
-from toto.inference.gluonts_items import Item, read_item
+from toto.inference.gluonts_items import Item, check_dataset, read_item
 from toto.inference.quantile_forecast import check_levels
+from toto.model.precision import precision_to_restore
 from toto.model2.toto2 import LEVELS, Toto2Model
 
 try:
@@ -36,7 +37,7 @@ class Toto2GluonTSModelConfig:
     """How items are forecast; names and defaults are those of the published package.
 
     context_length: steps of context and horizon that the model sees in all, but for the horizon's last patch.
-    target_dim: 1 for targets [time], more for targets [variates, time].
+    target_dim: variates of every target; 1 for targets [time], None for targets of any kind.
     past_feat_dynamic_real_dim: rows of "past_feat_dynamic_real", covariates known up to the last step.
     feat_dynamic_real_dim: rows of "feat_dynamic_real", known over the horizon too.
     decode_block_size, scaler_fallback_min_obs, quantile_real_cap_k: as in `Toto2Model.forecast`.
@@ -49,7 +50,7 @@ class Toto2GluonTSModelConfig:
 
     prediction_length: int
     context_length: int
-    target_dim: int
+    target_dim: int | None
     past_feat_dynamic_real_dim: int = 0
     feat_dynamic_real_dim: int = 0
     decode_block_size: int | None = None
@@ -60,8 +61,10 @@ class Toto2GluonTSModelConfig:
     quantile_real_cap_k: float = 1e4
 
     def __post_init__(self) -> None:
-        for name in ("prediction_length", "context_length", "target_dim"):
+        for name in ("prediction_length", "context_length"):
             count(name, getattr(self, name))
+        if self.target_dim is not None:
+            count("target_dim", self.target_dim)
         one_of("imputation_internal", self.imputation_internal, ("ffill", "linear", "none"))
         check_levels("quantiles", list(self.quantiles), LEVELS, _WAY_OUT)
 
@@ -133,6 +136,7 @@ class Toto2Predictor(Predictor):
         Raises:
             InputError: an entry that breaks a rule, when it is reached; the message says which.
         """
+        check_dataset(dataset)
         entries = enumerate(dataset)
         while batch := list(islice(entries, self.batch_size)):
             yield from self._forecast([self._read(entry, place) for place, entry in batch])
@@ -142,7 +146,11 @@ class Toto2Predictor(Predictor):
         path = Path(path)
         path.mkdir(parents=True, exist_ok=True)
         super().serialize(path)
-        settings = {"config": asdict(self.config), "batch_size": self.batch_size}
+        settings = {
+            "config": asdict(self.config),
+            "batch_size": self.batch_size,
+            "torch_dtype": precision_to_restore(self.forecaster.model),
+        }
         (path / _FILE).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
         self.forecaster.model.save_pretrained(path / _MODEL)
 
@@ -156,7 +164,9 @@ class Toto2Predictor(Predictor):
         path = Path(path)
         try:
             settings = json.loads((path / _FILE).read_text(encoding="utf-8"))
-            model = Toto2Model.from_pretrained(path / _MODEL, map_location=device)
+            model = Toto2Model.from_pretrained(
+                path / _MODEL, map_location=device, torch_dtype=settings["torch_dtype"]
+            )
             return cls(model, Toto2GluonTSModelConfig(**settings["config"]), settings["batch_size"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CheckpointError(f"{path} holds no Toto2Predictor that can be read: {error!r}") from error
@@ -166,10 +176,11 @@ class Toto2Predictor(Predictor):
         config, horizon = self.config, self.config.prediction_length
         num_past = config.past_length(self.forecaster.model.config.patch_size)
         item = read_item(entry, place, num_past)
-        if (config.target_dim == 1) != (item.series.series.shape[0] == 1):
+        num_targets = item.series.series.shape[0]
+        if config.target_dim not in (None, num_targets):
             raise InputError(
-                f"dataset[{place}]: target must be [time] for target_dim 1, [variates, time] for more, got "
-                f"target_dim {config.target_dim} and {item.series.series.shape[0]} variates"
+                f"dataset[{place}]: target must have as many variates as target_dim says, "
+                f"{config.target_dim}, got {num_targets}; target_dim None takes targets of any kind"
             )
         num_steps = np.shape(entry["target"])[-1]
         past = _rows(entry, place, "past_feat_dynamic_real", config.past_feat_dynamic_real_dim, num_steps)

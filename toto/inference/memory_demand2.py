@@ -65,7 +65,7 @@ class Demand2:
             step=0,
             results=self.num_series * results,
             series_per_batch=series_at_once,
-            samples_per_batch=1,
+            samples_per_batch=0,
         )
 
     def together(self, num_steps: int, series_at_once: int, budget: int) -> bool:

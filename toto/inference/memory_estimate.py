@@ -22,7 +22,7 @@ class MemoryEstimate:
     step: working memory of decoding one patch of them.
     results: the mean path or all sample paths.
     series_per_batch: how many series of a batch are forecast at once; no bytes.
-    samples_per_batch: how many paths of each are decoded at once; no bytes.
+    samples_per_batch: how many paths of each are decoded at once; 0 for a model that draws none; no bytes.
     """
 
     weights: int
@@ -51,10 +51,8 @@ class MemoryEstimate:
         parts = {f.name.replace("_", " "): getattr(self, f.name) for f in fields(self)[:-2]}
         parts |= {"working peak": self.working, "total": self.total}
         lines = (f"{name:<12}{size / 2**20:>10,.1f} MiB" for name, size in parts.items())
-        return (
-            "\n".join(lines)
-            + f", with {self.samples_per_batch} paths of {self.series_per_batch} series at once"
-        )
+        paths = f"{self.samples_per_batch} paths of " if self.samples_per_batch else ""
+        return "\n".join(lines) + f", with {paths}{self.series_per_batch} series at once"
 
 
 def room_for_parts(budget: int) -> float:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from toto.errors import InputError
+from toto.inference.forecast_distribution import interval_levels
 from toto.inference.pipeline_forecast import PipelineForecast
 from toto.inference.pipeline_rows import StepDistribution
 
@@ -74,9 +75,7 @@ class PipelineDistribution:
         Raises:
             InputError: a coverage outside 0 to 1.
         """
-        if not 0 <= coverage <= 1:
-            raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
-        low, high = self.quantile([(1 - coverage) / 2, (1 + coverage) / 2])
+        low, high = self.quantile(interval_levels(coverage))
         return low, high
 
     def cdf(self, values: Any) -> Float[Tensor, "*rows horizon"]:

@@ -1,17 +1,15 @@
 """What a pipeline is given, as regular series."""
 
 import hashlib
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from toto.data.array_covariates import with_array_covariates
-from toto.data.array_series import series_from_arrays
+from toto.data.array_series import note_transposed, series_from_arrays
 from toto.data.forecast_frame import FrameKind
 from toto.data.frame import is_long, series_from_table
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table, is_frame
-from toto.errors import InputError
 
 
 class Inputs(NamedTuple):
@@ -45,12 +43,7 @@ def read_inputs(data: Any, layout: Layout, future: Any, horizon: int, past: Any 
     """
     if is_table(data):
         return _from_frame(data if isinstance(data, Table) else Table(data), layout, future, horizon)
-    if replace(layout, together=False) != Layout():
-        raise InputError(
-            "names of columns, group, aggregate and day_first need a data frame, got "
-            f"{type(data).__name__}: covariates of arrays are arrays too (past_covariates, future)"
-        )
-    return _from_arrays(data, layout.together, past, future, horizon)
+    return _from_arrays(data, layout, past, future, horizon)
 
 
 def is_table(data: Any) -> bool:
@@ -69,10 +62,12 @@ def _from_frame(table: Table, layout: Layout, future: Any, horizon: int) -> Inpu
     return Inputs(series, numbers, (num_rows,), FrameKind.of(table, id_column))
 
 
-def _from_arrays(data: Any, together: bool, past: Any, future: Any, horizon: int) -> Inputs:
-    given = series_from_arrays(data)
+def _from_arrays(data: Any, layout: Layout, past: Any, future: Any, horizon: int) -> Inputs:
+    given = series_from_arrays(data, layout)
+    if horizon:  # what arrives in a stream may be a single step
+        note_transposed(given.series)
     series = with_array_covariates(given, past, future, horizon)
-    if not together:
+    if not layout.together:
         series = [part for one in series for part in one.split()]
     return Inputs(series, list(range(len(series))), given.shape, FrameKind())
 

@@ -141,7 +141,7 @@ class SampledRows(Rows):
             if self.parts is None:
                 raise InputError(
                     f"q: the quantile {level:g} was not asked for, and the distributions, being large, were "
-                    f"not kept; pass quantile_levels=[..., {level:g}] to forecast, or call monitor.forecast"
+                    f"not kept; pass quantile_levels=[..., {level:g}] to forecast (monitor.forecast does so)"
                 )
             found = self.means.new_empty(self.means.shape)
             for part in self.parts:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from toto.errors import InputError
 from toto.inference.arguments import count, seed_number
-from toto.inference.forecast_distribution import quantile_levels
+from toto.inference.forecast_distribution import interval_levels, quantile_levels
 
 Steps = Float[Tensor, "batch variates horizon"]
 Edge = Float[Tensor, "batch variates horizon"]
@@ -90,9 +90,7 @@ class QuantileDistribution:
         Raises:
             InputError: a coverage outside 0 to 1.
         """
-        if not 0 <= coverage <= 1:
-            raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
-        low, high = self.quantile([(1 - coverage) / 2, (1 + coverage) / 2])
+        low, high = self.quantile(interval_levels(coverage))
         return low, high
 
     def cdf(self, values: Any) -> Float[Tensor, "*points batch variates horizon"]:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from toto.errors import InputError
-from toto.inference.forecast_distribution import quantile_levels
+from toto.inference.forecast_distribution import interval_levels, quantile_levels
 from toto.inference.quantile_distribution import QuantileDistribution, between
 
 Steps = Float[Tensor, "batch variates horizon"]
@@ -88,14 +88,13 @@ class QuantileForecast:
         Raises:
             InputError: no probability, or one whose ends are outside the levels predicted.
         """
-        if not 0 <= coverage <= 1:
-            raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
+        tail, _ = interval_levels(coverage)
         widest = 1 - 2 * max(self.levels[0], 1 - self.levels[-1])
         if coverage > widest + 1e-12:
             raise InputError(
                 f"coverage must be at most {widest:g}, that of the levels predicted, got {coverage!r}"
             )
-        tail = max((1 - coverage) / 2, self.levels[0])
+        tail = max(tail, self.levels[0])
         low, high = self.quantile([tail, min(1 - tail, self.levels[-1])])
         return low, high
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 from jaxtyping import Float
 
-from toto.data.masked_timeseries import MaskedTimeseries
+from toto.data.array_series import finite_rows
 from toto.errors import InputError
 from toto.inference.arguments import count
 from toto.inference.compilation import num_compilations
@@ -107,11 +107,10 @@ def verify_warmup_effectiveness(
     """
     steps = 2 * pipeline.model.config.patch_size if horizon is None else count("horizon", horizon)
     runs = count("num_runs", num_runs)
-    values = MaskedTimeseries.from_array(series).series.detach().cpu().numpy()
-    if values.ndim != 2 or values.shape[1] <= steps:
+    values = finite_rows("series", series)
+    if values.shape[1] <= steps:
         raise InputError(
-            f"series must be [time] or [variates, time] with more than the {steps} steps that are held "
-            f"back, got shape {values.shape}"
+            f"series must have more than the {steps} steps that are held back, got {values.shape[1]}"
         )
     if not np.isfinite(values[:, -steps:]).any():
         raise InputError(f"series must have a value among its last {steps} steps, which are held back")

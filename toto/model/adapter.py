@@ -12,10 +12,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from toto.errors import CheckpointError
+from toto.errors import CheckpointError, InputError
 from toto.model import checkpoint
 from toto.model.fingerprint import fingerprint
 from toto.model.published_order import in_published_order
@@ -90,7 +90,12 @@ class Adapter:
         }
 
     def write(self, folder: Path, config: Mapping[str, Any], dtype: torch.dtype | None = None) -> None:
-        """Write the adapter and the configuration of the model to a folder, which is made if it is absent."""
+        """Write the adapter and the configuration of the model to a folder, which is made if it is absent.
+
+        Raises:
+            InputError: the folder is that of the base.
+        """
+        check_place(self.base, folder)
         rank = max((len(rows) for rows in self.down.values()), default=1)
         about = {
             "peft_type": "LORA",
@@ -103,23 +108,28 @@ class Adapter:
         tensors = {f"{_PREFIX}{name}{_DOWN}": t for name, t in self.down.items()}
         tensors |= {f"{_PREFIX}{name}{_UP}": t for name, t in self.up.items()}
         tensors |= self.labels
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {
-                name: t.contiguous() if dtype is None else t.contiguous().to(dtype)
-                for name, t in tensors.items()
-            },
-            folder / WEIGHTS_FILE,
-        )
-        for name, content in ((CONFIG_FILE, about), (checkpoint.CONFIG_FILE, dict(config))):
-            (folder / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        for other in (checkpoint.WEIGHTS_FILE, checkpoint.INDEX_FILE):  # of a model that lay there before
-            (folder / other).unlink(missing_ok=True)
+        if dtype is not None:
+            tensors = {name: t.to(dtype) for name, t in tensors.items()}
+        of_a_model_there_before = (checkpoint.WEIGHTS_FILE, checkpoint.INDEX_FILE)
+        objects = {CONFIG_FILE: about, checkpoint.CONFIG_FILE: config}
+        checkpoint.write_files(folder, objects, WEIGHTS_FILE, tensors, stale=of_a_model_there_before)
+
+
+def check_place(base: str | Path, folder: Path) -> None:
+    """Raise where an adapter would replace its own base.
+
+    Raises:
+        InputError: the folder is that of the base.
+    """
+    place = Path(base).expanduser().resolve()
+    if place.exists() and folder.resolve() == (place if place.is_dir() else place.parent):
+        raise InputError(f"{folder} is the folder of the base, to which the adapter points: choose another")
 
 
 def holds_adapter(path: Path) -> bool:
     """Whether a checkpoint is a folder with an adapter rather than with weights."""
-    return (path / CONFIG_FILE).is_file() and not (path / checkpoint.WEIGHTS_FILE).is_file()
+    weights = (checkpoint.WEIGHTS_FILE, checkpoint.INDEX_FILE)
+    return (path / CONFIG_FILE).is_file() and not any((path / name).is_file() for name in weights)
 
 
 def read_adapter(folder: Path) -> Adapter:

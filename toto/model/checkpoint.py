@@ -165,22 +165,38 @@ def check_weights(path: Path, expected: Mapping[str, Tensor], weights: Mapping[s
 
 
 def write_checkpoint(folder: Path, config: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
-    """Write `config.json` and `model.safetensors` to a folder, which is made if it is absent.
+    """Write `config.json` and `model.safetensors` to a folder, in place of shards that lay there."""
+    write_files(folder, {CONFIG_FILE: config}, WEIGHTS_FILE, weights, stale=[INDEX_FILE])
 
-    Files get their names when both are complete: one that is being replaced may be mapped into
-    memory as the weights of a loaded model.
+
+def write_files(
+    folder: Path,
+    objects: Mapping[str, Mapping[str, Any]],
+    tensors_file: str,
+    tensors: Mapping[str, Tensor],
+    stale: Sequence[str],
+) -> None:
+    """Write JSON files and one of tensors to a folder, which is made if it is absent, and drop stale files.
+
+    Files get their names when all are complete: one that is being replaced may be mapped into memory as the
+    weights of a loaded model.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    config_file, weights_file = (folder / f"{name}.unfinished" for name in (CONFIG_FILE, WEIGHTS_FILE))
+    unfinished = {name: folder / f"{name}.unfinished" for name in (tensors_file, *objects)}
     try:
-        config_file.write_text(json.dumps(dict(config), indent=2) + "\n", encoding="utf-8")
-        save_file({name: w.detach().cpu().contiguous() for name, w in weights.items()}, weights_file)
-        weights_file.chmod(config_file.stat().st_mode)  # safetensors gives its files to their owner alone
-        weights_file.replace(folder / WEIGHTS_FILE)
-        config_file.replace(folder / CONFIG_FILE)
-        (folder / INDEX_FILE).unlink(missing_ok=True)  # of shards that lay there before
+        for name, content in objects.items():
+            unfinished[name].write_text(json.dumps(dict(content), indent=2) + "\n", encoding="utf-8")
+            mode = unfinished[name].stat().st_mode
+        save_file(
+            {name: t.detach().cpu().contiguous() for name, t in tensors.items()}, unfinished[tensors_file]
+        )
+        unfinished[tensors_file].chmod(mode)  # safetensors gives its files to their owner alone
+        for name, file in unfinished.items():
+            file.replace(folder / name)
+        for name in stale:
+            (folder / name).unlink(missing_ok=True)
     finally:
-        for file in (config_file, weights_file):
+        for file in unfinished.values():
             file.unlink(missing_ok=True)
 
 

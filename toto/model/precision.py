@@ -42,3 +42,12 @@ def set_precision(model: nn.Module, dtype: torch.dtype) -> None:
         for module in model.get_submodule("transformer").modules():
             if isinstance(module, nn.Linear):
                 module.to(dtype)
+
+
+def precision_to_restore(model: nn.Module) -> str | None:
+    """The `torch_dtype` with which saved weights of a model come back as they are (None: as stored).
+
+    Files in half precision are read as float32.
+    """
+    linear_maps = (module for module in model.modules() if isinstance(module, nn.Linear))
+    return "bfloat16" if any(m.weight.dtype is torch.bfloat16 for m in linear_maps) else None

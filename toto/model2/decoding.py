@@ -8,6 +8,7 @@ the next: its patches are embedded anew and run against the keys and values of e
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -86,13 +87,16 @@ def _groups(inputs: Inputs) -> Int[Tensor, "batch variates patches"]:
     """The group of every patch; those of the context without values are unseen.
 
     The patches after the last value of a target take part all the same: they are to be predicted, as those of
-    the horizon are. A context that ends in missing patches is thus a shorter one with a longer horizon.
+    the horizon are. A context that ends in missing patches is thus a shorter one with a longer horizon. Of a
+    target without any value the last patch alone does, however many were put before it.
     """
-    known = inputs.observed.any(-1)
-    index = torch.arange(known.shape[-1], device=known.device)
-    end = torch.where(known, index, -1).amax(-1, keepdim=True)  # the last patch with a value
-    end[:, inputs.num_targets :] = inputs.num_context
-    unseen = ~known & (index < end) & (index < inputs.num_context)
+    num_context, num_future = inputs.num_context, inputs.patches.shape[2] - inputs.num_context
+    known = inputs.observed[:, :, :num_context].any(-1)
+    index = torch.arange(num_context, device=known.device)
+    last = torch.where(known, index, -1).amax(-1, keepdim=True)  # with a value
+    last = torch.where(last < 0, num_context - 1, last)
+    last[:, inputs.num_targets :] = num_context
+    unseen = F.pad(~known & (index < last), (0, num_future))
     return groups_by_patch(inputs.series_ids, unseen)
 
 

@@ -48,27 +48,31 @@ def prepare(inputs: Any, num_future: int, patch_size: int, device: torch.device)
         InputError: unknown or missing names, or tensors that do not fit each other.
     """
     _check_names(inputs)
-    target, observed, ids = _series(inputs, "target", "target_mask", "series_ids")
+    target, observed, ids = _series(inputs, "target", "target_mask", "series_ids", device)
     leading, length = target.shape[:-2], target.shape[-1]
     parts = [_in_patches(target, observed, ids, length, num_future, patch_size)]
     if inputs.get("known_dynamic") is not None:
-        known = _series(inputs, "known_dynamic", "known_dynamic_mask", "known_dynamic_series_ids")
+        names = ("known_dynamic", "known_dynamic_mask", "known_dynamic_series_ids")
+        known = _series(inputs, *names, device)
         if known[0].shape[:-2] != leading:
             raise InputError(
                 f"known_dynamic must have the leading axes of target {tuple(leading)}, "
                 f"got {tuple(known[0].shape[:-2])}"
             )
         parts.append(_in_patches(*known, length, num_future, patch_size))
-    patches, masks, all_ids = (torch.cat(part, dim=1).to(device) for part in zip(*parts, strict=True))
+    patches, masks, all_ids = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
     ranks = all_ids.unique(return_inverse=True)[1]  # from 0, whatever the ids are
     num_context = patches.shape[2] - num_future
     return Inputs(patches, masks, ranks, target.shape[-2], num_context), leading
 
 
 def _series(
-    inputs: Mapping[str, Any], name: str, mask_name: str, ids_name: str
+    inputs: Mapping[str, Any], name: str, mask_name: str, ids_name: str, device: torch.device
 ) -> tuple[Shaped[Tensor, "..."], Bool[Tensor, "..."], Shaped[Tensor, "..."]]:
-    """Values [*, variates, time], 0 where missing, with mask and ids (None: all is real, in one group)."""
+    """Values [*, variates, time], 0 where missing, with mask and ids (None: all is real, in one group).
+
+    They are on the device of the model, which may have no float64.
+    """
     given = inputs[name]
     if not isinstance(given, Tensor) or given.ndim < 2 or 0 in given.shape or given.is_complex():
         shape = tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__
@@ -77,16 +81,16 @@ def _series(
             f"variate, got {shape}"
         )
     wide = given.dtype is torch.float64 or not given.is_floating_point()
-    values = given.to(accumulation_dtype(given.device) if wide else torch.float32)
+    values = given.to(device, accumulation_dtype(device) if wide else torch.float32)
     mask, ids = inputs.get(mask_name), inputs.get(ids_name)
     observed = values.isfinite()
     if mask is not None:
         _check_shape(mask_name, mask, values.shape, f"that of {name}")
-        observed = observed & mask.to(values.device).bool()
+        observed = observed & mask.to(device).bool()
     if ids is None:
-        ids = torch.zeros(values.shape[:-1], dtype=torch.long, device=values.device)
+        ids = torch.zeros(values.shape[:-1], dtype=torch.long, device=device)
     _check_shape(ids_name, ids, values.shape[:-1], f"that of {name} without time")
-    return torch.where(observed, values, 0.0), observed, ids.to(values.device)
+    return torch.where(observed, values, 0.0), observed, ids.to(device)
 
 
 def _in_patches(

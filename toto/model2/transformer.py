@@ -127,7 +127,7 @@ class Transformer(BlockTransformer):
         """The residual sums of every layer, as plain numbers: read from the device once."""
         layers = self._each_layer()
         taus = tuple(tau for layer in layers for tau in (layer.attn_tau, layer.mlp_tau))
-        numbers = torch.stack(taus).double().tolist()
+        numbers = torch.stack(taus).tolist()
         return [
             (
                 _residual_sum(numbers[2 * index], layer.attn.out_proj.in_features),

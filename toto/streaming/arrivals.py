@@ -93,8 +93,10 @@ def _in_frame(table: Table, series: Series, layout: Layout) -> Arrivals:
 def _rows_by_id(table: Table, series: Series, id_column: str | None) -> dict[Any, Rows]:
     if id_column is None:
         return {None: np.arange(len(table.cells))}
-    rows = rows_by_value(table, id_column)
     known = {name for one in series.values() for name in one.ids}
+    if not len(table.cells):  # nothing new, of all series
+        return dict.fromkeys(known, np.arange(0))
+    rows = rows_by_value(table, id_column)
     unknown = [name for name in rows if name not in known]
     if unknown:
         raise InputError(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ class Clock:
         if isinstance(self.start, np.datetime64):
             start, interval = self.start.astype("M8[us]"), self.interval.astype("m8[us]")
             return {"start": str(start), "interval_microseconds": int(interval.astype(np.int64))}
-        return {"start": float(self.start), "interval": float(self.interval)}
+        return {"start": _plain(self.start), "interval": _plain(self.interval)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Clock":
@@ -135,6 +136,10 @@ def as_stamps(times: Any) -> Stamps:
     if unknown.any():
         raise InputError(f"times must be known, got {stamps[unknown.argmax()]} at place {unknown.argmax()}")
     return stamps
+
+
+def _plain(number: Any) -> int | float:
+    return int(number) if isinstance(number, Integral) else float(number)
 
 
 def _naive(time: Any) -> Any:
