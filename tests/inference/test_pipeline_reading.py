@@ -32,12 +32,13 @@ def test_past_covariates_are_exogenous_and_stay_at_their_last_value_over_the_hor
     np.testing.assert_array_equal(empty[0, 12:], np.zeros(5))
 
 
-def test_without_labels_past_covariates_are_variates_and_static_ones_are_not_read():
+def test_without_labels_past_covariates_are_variates_like_the_targets():
     reading = Reading(patch_size=8, context=12, horizon=5)
     one = series(past=np.ones((1, 20)), static=np.ones(2), known=np.ones((3, 25)))
     assert reading.seen(one).shape == (2, 12)
-    assert reading.exogenous(one).shape == (3, 17)
-    assert reading.num_exogenous(one) == 3
+    assert reading.exogenous(one).shape == (5, 17)
+    assert reading.num_exogenous(one) == 5
+    assert reading.num_rows(one) == 7
 
 
 def test_static_values_are_waves_whose_phase_tells_them_wherever_the_context_begins(labelled):
