@@ -61,8 +61,8 @@ def test_each_series_of_a_long_frame_is_judged_by_itself_at_its_own_pace(pipe, w
     place = frame.groupby("host").cumcount()
     watch = pipe.watch(frame[place < PAST], RATE, id_column="host", time_column="time")
     found = []
-    for first in range(PAST, 260, 7):
-        some = frame[(place >= first) & (place < first + 7)]
+    for first in range(PAST, 260, 15):
+        some = frame[(place >= first) & (place < first + 15)]
         found += [(alarm.time, alarm.score) for alarm in watch.append(some[some["host"] == "cpu"])]
     found += [
         (alarm.time, alarm.score) for alarm in watch.append(frame[place >= PAST].query("host == 'load'"))
