@@ -262,7 +262,7 @@ def test_steps_that_change_make_watching_begin_anew(settings, caplog, every):
 )
 def test_first_rows_that_are_wrong_do_not_end_watching(settings, caplog, wrong):
     caplog.set_level(logging.INFO)
-    rows = wrong + [numbers(step) for step in range(2, 45)]
+    rows = wrong + [numbers(step) for step in range(2, 60)]
     for place in (0, 3):
         alarms(rows[-place:] + rows[:-place] if place else rows, settings(history=None))
     assert "watching cpu, load every 1 s" in caplog.text
