@@ -357,7 +357,12 @@ def test_ctrl_c_ends_the_command_with_code_130_and_saves_the_state(settings, tmp
     state = tmp_path / "watch.state"
     command = [sys.executable, "-m", "toto", "watch", "--model", str(settings().model), "--state", str(state)]
     command += ["--history", str(settings().history), "--false-alarms", "1/1000 steps"]
-    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs in the background ignore it
+    try:
+        process = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         process.stdin.write(HEADER + line(300) + line(301, 900))
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["time"] == "2026-01-01 05:01:00"
