@@ -82,7 +82,7 @@ def run(dtype: str, program: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_six_shapes_are_compiled_once_and_forecast_the_same_numbers(dtype):
     run(dtype, COUNTS)
 

@@ -71,7 +71,7 @@ def test_the_same_run_gives_the_same_weights(tmp_path):
     assert not torch.equal(first["model.unembed.weight"], other["model.unembed.weight"])
 
 
-@pytest.mark.parametrize(("dropout", "optimiser"), [(0.0, "adamw"), (0.2, "adamw"), (0.0, "muon")])
+@pytest.mark.parametrize(("dropout", "optimiser"), [(0.2, "adamw"), (0.0, "muon")])
 def test_a_run_that_was_killed_and_resumed_equals_an_uninterrupted_one(
     tmp_path, monkeypatch, dropout, optimiser
 ):
