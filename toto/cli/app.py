@@ -22,6 +22,7 @@ from toto.cli.options import (
     Detector,
     Device,
     FalseAlarms,
+    Group,
     Horizon,
     IdColumn,
     Independent,
@@ -88,14 +89,7 @@ def forecast(
     columns: Columns = None,
     id_column: IdColumn = None,
     independent: Independent = False,
-    group: Annotated[
-        str | None,
-        option(
-            "Column of a long table; series with the same value in it see each other.",
-            panel=DATA,
-            metavar="NAME",
-        ),
-    ] = None,
+    group: Group = None,
     future: Annotated[
         Path | None,
         option(

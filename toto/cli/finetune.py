@@ -11,6 +11,7 @@ from toto.cli.options import (
     Data,
     DayFirst,
     Device,
+    Group,
     Horizon,
     IdColumn,
     Independent,
@@ -41,7 +42,8 @@ def finetune(
     target: Annotated[
         str | None,
         option(
-            "Columns to forecast, as a,b,c (default: all that are nothing else; y in a long table).",
+            "Columns to forecast, as a,b,c (default: all that are nothing else; y, or the only column "
+            "left, in a long table).",
             "--target",
             "--columns",
             panel=DATA,
@@ -51,14 +53,7 @@ def finetune(
     time_column: TimeColumn = None,
     id_column: IdColumn = None,
     independent: Independent = False,
-    group: Annotated[
-        str | None,
-        option(
-            "Column of a long table; series with the same value in it see each other.",
-            panel=DATA,
-            metavar="NAME",
-        ),
-    ] = None,
+    group: Group = None,
     aggregate: Aggregate = None,
     day_first: DayFirst = None,
     known: Annotated[

@@ -48,6 +48,14 @@ Independent = Annotated[
     bool,
     option("Take every column by itself, as if the others were not there.", "--independent", panel=DATA),
 ]
+Group = Annotated[
+    str | None,
+    option(
+        "Column of a long table; series with the same value in it see each other.",
+        panel=DATA,
+        metavar="NAME",
+    ),
+]
 Aggregate = Annotated[
     str | None,
     option(

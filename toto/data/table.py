@@ -46,6 +46,11 @@ def is_frame(data: Any) -> bool:
 _FRAMES = (nw.DataFrame, nw.LazyFrame, nw.Series)
 
 
+def is_table(data: Any) -> bool:
+    """Whether data come as a frame or a `Table`, not as arrays."""
+    return isinstance(data, Table) or is_frame(data)
+
+
 @dataclass(frozen=True)
 class Table:
     """A data frame, and what it and its rows are called in messages.
@@ -59,6 +64,11 @@ class Table:
     name: str = "data frame"
     line_of_row: Callable[[int], int] | None = None
     unread: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, data: Any, name: str = "data frame") -> "Table":
+        """A frame under a name; a `Table` as it is."""
+        return data if isinstance(data, Table) else cls(data, name)
 
     @cached_property
     def cells(self) -> nw.DataFrame[Any]:

@@ -11,7 +11,7 @@ import torch
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
-from toto.data.table import Table, is_frame
+from toto.data.table import Table, is_table
 from toto.errors import InputError
 from toto.finetuning.generations import Generation
 from toto.finetuning.settings import FitSettings
@@ -44,8 +44,8 @@ class Learning:
         Raises:
             InputError: data or covariates that break a rule.
         """
-        if isinstance(data, Table) or is_frame(data):
-            data = data if isinstance(data, Table) else Table(data)
+        if is_table(data):
+            data = Table.of(data)
             covariates.check(data, layout.columns or ())
             covariates = covariates.learnt_from(data)
         context, horizon = settings.default_context(generation), settings.horizon

@@ -10,7 +10,7 @@ import numpy as np
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
-from toto.data.table import Table, is_frame
+from toto.data.table import Table, is_table
 from toto.errors import InputError
 from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.model.config import TotoConfig
@@ -72,12 +72,12 @@ class FitRecord:
                 "past_covariates are those that the model was trained with: leave them out, got "
                 f"{', '.join(layout.past_covariates)}"
             )
-        if not (isinstance(data, Table) or is_frame(data)):
+        if not is_table(data):
             self._check_arrays(data)
             return read_inputs(data, layout, future, horizon)
         if not self.uses_covariates:
             return self.read_targets(data, layout)
-        table = data if isinstance(data, Table) else Table(data)
+        table = Table.of(data)
         layout = self._completed(layout)
         self.covariates.check(table, layout.columns or ())
         covariates, kept = self.covariates, _tell_apart(layout)
@@ -94,9 +94,9 @@ class FitRecord:
 
     def read_targets(self, data: Any, layout: Layout) -> Inputs:
         """The series alone, for what reads no covariates: these may be there or not."""
-        if not (isinstance(data, Table) or is_frame(data)):
+        if not is_table(data):
             return read_inputs(data, layout, None, 0)
-        table = data if isinstance(data, Table) else Table(data)
+        table = Table.of(data)
         layout = self._completed(layout)
         unused = [name for name in self.covariates.columns if name not in _tell_apart(layout)]
         return read_inputs(table.without(unused), layout, None, 0)
@@ -192,7 +192,7 @@ class FitRecord:
                 f"future must be a frame with the known covariates {', '.join(covariates.known)} in the "
                 f"{horizon} steps after the series, got None: pass it with future (--future)"
             )
-        table = future if isinstance(future, Table) else Table(future, "future")
+        table = Table.of(future, "future")
         for name in covariates.known:
             if name not in table.cells.columns:
                 raise InputError(

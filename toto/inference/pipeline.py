@@ -10,6 +10,7 @@ from torch import Tensor
 
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
+from toto.data.table import is_table
 from toto.errors import InputError
 from toto.inference.arguments import count, flag
 from toto.inference.compilation import RuntimeSettings
@@ -27,7 +28,7 @@ from toto.inference.pipeline_arguments import (
 )
 from toto.inference.pipeline_distribution import PipelineDistribution
 from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.pipeline_inputs import Inputs, is_table, read_inputs
+from toto.inference.pipeline_inputs import Inputs, read_inputs
 from toto.inference.pipeline_predict import predict_paths, predict_quantiles
 from toto.inference.pipeline_run import forecast_inputs
 from toto.inference.progress import Progress

@@ -7,10 +7,10 @@ from typing import Any, SupportsIndex
 import torch
 
 from toto.data.layout import Layout
+from toto.data.table import is_table
 from toto.errors import InputError
 from toto.inference.arguments import count, flag, seed_number
 from toto.inference.forecast_distribution import quantile_levels
-from toto.inference.pipeline_inputs import is_table
 from toto.inference.pipeline_settings import Settings
 
 DECILES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)

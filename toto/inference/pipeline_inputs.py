@@ -9,7 +9,7 @@ from toto.data.forecast_frame import FrameKind
 from toto.data.frame import is_long, series_from_table
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
-from toto.data.table import Table, is_frame
+from toto.data.table import Table, is_table
 
 
 class Inputs(NamedTuple):
@@ -42,17 +42,12 @@ def read_inputs(data: Any, layout: Layout, future: Any, horizon: int, past: Any 
         InputError: nothing of these, or contents that break a rule; the message names the place.
     """
     if is_table(data):
-        return _from_frame(data if isinstance(data, Table) else Table(data), layout, future, horizon)
+        return _from_frame(Table.of(data), layout, future, horizon)
     return _from_arrays(data, layout, past, future, horizon)
 
 
-def is_table(data: Any) -> bool:
-    """Whether data come as a frame or a `Table`, not as arrays."""
-    return isinstance(data, Table) or is_frame(data)
-
-
 def _from_frame(table: Table, layout: Layout, future: Any, horizon: int) -> Inputs:
-    known = future if future is None or isinstance(future, Table) else Table(future, "future")
+    known = None if future is None else Table.of(future, "future")
     series = series_from_table(table, layout, known, horizon)
     if not (layout.group or layout.together):
         series = [part for one in series for part in one.split()]

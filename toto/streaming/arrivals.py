@@ -9,7 +9,7 @@ from jaxtyping import Float, Int, Shaped
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.stamps import Stamps, read_stamps
-from toto.data.table import Table, find_time_column, is_frame, read_values, rows_by_value
+from toto.data.table import Table, find_time_column, is_table, read_values, rows_by_value
 from toto.errors import InputError
 from toto.inference.pipeline_inputs import read_inputs
 
@@ -30,9 +30,9 @@ def has_times(history: Any, layout: Layout) -> bool:
     Raises:
         InputError: a frame without them.
     """
-    if not (isinstance(history, Table) or is_frame(history)):
+    if not is_table(history):
         return False
-    table = history if isinstance(history, Table) else Table(history)
+    table = Table.of(history)
     if find_time_column(table, layout.time_column) is None:
         raise InputError(
             f"{table.name}: a stream of frames needs a column of times; there are {table.columns()}: give "
@@ -47,11 +47,11 @@ def arrivals_in(data: Any, series: Series, layout: Layout, with_times: bool) -> 
     Raises:
         InputError: data of another kind than the history was, or contents that do not fit it.
     """
-    if with_times != (isinstance(data, Table) or is_frame(data)):
+    if with_times != is_table(data):
         expected = "a data frame with a column of times" if with_times else "an array or a list of arrays"
         raise InputError(f"data must be {expected}, as the history was, got {type(data).__name__}")
     if with_times:
-        return _in_frame(data if isinstance(data, Table) else Table(data), series, layout)
+        return _in_frame(Table.of(data), series, layout)
     arrived = read_inputs(data, Layout(together=layout.together), None, 0).series
     if len(arrived) != len(series):
         raise InputError(f"data must hold steps of {len(series)} series, as the history, got {len(arrived)}")
