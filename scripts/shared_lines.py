@@ -13,16 +13,18 @@ FIRST = {
     "lightning_checkpoint lightning_module mixture_quantile mixture_tail rope scaler student_t toto "
     "transformer",
     "inference": "batch_forecast call decoding distribution_recorder forecast forecast_distribution "
-    "forecaster gluonts_forecast gluonts_predictor memory_demand philox pipeline_batches pipeline_sampled "
-    "predict_distribution quasi_random request",
+    "forecaster gluonts_forecast gluonts_predictor philox predict_distribution quasi_random request",
+    "inference/memory": "demand",
+    "inference/pipeline": "batches sampled",
     "evaluation": "backtest_one_pass backtest_origins",
     "anomaly": "teacher_forcing",
     "finetuning": "drop_in_benchmark drop_in_data drop_in_module drop_in_run",
     "streaming": "mixture_encoder mixture_prediction",
 }
 SECOND = {
-    "inference": "call2 forecaster2 gluonts_predictor2 memory_demand2 pipeline_quantiles "
-    "quantile_distribution quantile_forecast",
+    "inference": "call2 forecaster2 gluonts_predictor2 quantile_distribution quantile_forecast",
+    "inference/memory": "demand2",
+    "inference/pipeline": "quantiles",
     "evaluation": "backtest_quantiles",
     "streaming": "quantile_encoder quantile_prediction",
 }
@@ -33,10 +35,10 @@ def main() -> None:
     files = [path for path in sorted(ROOT.rglob("*.py")) if path.stat().st_size]
     groups: dict[str, list[Path]] = {"both": [], "first": [], "second": []}
     for path in files:
-        room, name = path.relative_to(ROOT).parts[0], path.stem
-        if room == "model2" or name in SECOND.get(room, "").split():
+        room, folder = path.relative_to(ROOT).parts[0], path.parent.relative_to(ROOT).as_posix()
+        if room == "model2" or path.stem in SECOND.get(folder, "").split():
             groups["second"].append(path)
-        elif room in BUILT_FOR_THE_FIRST or name in FIRST.get(room, "").split():
+        elif room in BUILT_FOR_THE_FIRST or path.stem in FIRST.get(folder, "").split():
             groups["first"].append(path)
         else:
             groups["both"].append(path)

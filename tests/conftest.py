@@ -12,7 +12,9 @@ from toto import Toto, TotoConfig
 from toto.model2.config import Toto2Config
 from toto.model2.toto2 import Toto2Model
 
-torch.set_num_threads(1)  # the models are tiny: a second thread only waits, for long on a busy machine
+# the models are tiny: a second thread only waits, for long on a busy machine
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("TOTO_SHARED", ROOT.parent / "shared"))

@@ -55,7 +55,7 @@ PUBLISHED = {
 }
 
 # rooms above that methods of a file open when they are called; its module never imports them
-OPENED_WHEN_CALLED = {"inference/pipeline.py": {"anomaly", "streaming", "alarms", "finetuning"}}
+OPENED_WHEN_CALLED = {"inference/pipeline/pipeline.py": {"anomaly", "streaming", "alarms", "finetuning"}}
 
 # third-party packages with one home
 HOMES = {
@@ -93,7 +93,7 @@ HOMES = {
     "gift_eval": {"evaluation/gift_eval_tasks.py"},
     "statsforecast": {"evaluation/statistical.py"},
     "fev": {"evaluation/fev_model.py"},
-    "prometheus_client": {"inference/prometheus.py"},
+    "prometheus_client": {"inference/monitor/prometheus.py"},
     "xformers": {"kernels/softmax_attention.py"},
     "flash_attn": {"kernels/softmax_attention.py"},
     "lightning": {

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 ROOT = Path(__file__).parents[1]
 # packages, by words in the name of a notebook
 NEEDED = {"gluonts": "gluonts", "finetuning": "lightning", "production": "prometheus_client"}

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from toto import TotoPipeline
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -10,6 +10,8 @@ import torch
 
 from toto import MaskedTimeseries, TotoForecaster
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -9,6 +9,8 @@ import pytest
 
 import toto
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NOT_FOR_RUNNING = {"toto2.md"}  # pages whose examples need a checkpoint that is not in the package

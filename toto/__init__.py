@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from toto.inference.forecaster import TotoForecaster
     from toto.inference.forecaster2 import Toto2Forecaster
     from toto.inference.memory import MemoryEstimate, estimate_memory
-    from toto.inference.monitor import ForecastMonitor
-    from toto.inference.monitor_report import MonitorThresholds
-    from toto.inference.pipeline import TotoPipeline
-    from toto.inference.pipeline_forecast import PipelineForecast
+    from toto.inference.monitor import ForecastMonitor, MonitorThresholds
+    from toto.inference.pipeline import PipelineForecast, TotoPipeline
     from toto.inference.quantile_forecast import QuantileForecast
     from toto.inference.warmup import ForecastShape, standard_warmup, thorough_warmup, warmup
     from toto.inference.warmup_check import verify_warmup_effectiveness
@@ -39,8 +37,8 @@ _HOMES = {
     "MaskedTimeseries": "toto.data.masked_timeseries",
     "MemoryEstimate": "toto.inference.memory",
     "MissingExtraError": "toto.errors",
-    "MonitorThresholds": "toto.inference.monitor_report",
-    "PipelineForecast": "toto.inference.pipeline_forecast",
+    "MonitorThresholds": "toto.inference.monitor",
+    "PipelineForecast": "toto.inference.pipeline",
     "QuantileForecast": "toto.inference.quantile_forecast",
     "RuntimeSettings": "toto.inference.compilation",
     "Toto": "toto.model.toto",

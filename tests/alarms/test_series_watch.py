@@ -56,7 +56,7 @@ def test_frames_go_in_and_alarms_come_out(pipe, waves, kind):
     assert repr(alarms) == f"Alarms({len(alarms)} in 120 steps of 2 series)"
 
 
-def test_each_series_of_a_long_frame_is_judged_by_itself_at_its_own_pace(pipe, waves):
+def test_each_series_of_a_long_frame_is_judged_by_itself_at_its_own_pace(as_users_call, pipe, waves):
     frame = long(waves)
     place = frame.groupby("host").cumcount()
     watch = pipe.watch(frame[place < PAST], RATE, id_column="host", time_column="time")
@@ -88,7 +88,7 @@ def test_columns_that_see_each_other_have_one_score(pipe, waves):
     assert at.to_dict() == {"cpu": True, "load": False}
 
 
-def test_arrays_go_in_in_the_shape_of_the_history(pipe, waves):
+def test_arrays_go_in_in_the_shape_of_the_history(as_users_call, pipe, waves):
     for history, new, options, num_series in (
         (waves[0, :PAST], waves[0, PAST:], {}, 1),
         (waves[:, :PAST], waves[:, PAST:], {}, 2),
@@ -116,7 +116,7 @@ def test_other_detectors_and_their_options_judge_as_well(pipe, waves, detector):
 
 
 @pytest.mark.parametrize("detector", ["deviation", "quantile"])
-def test_models_of_quantiles_watch_as_well(tiny2, waves, detector, tmp_path):
+def test_models_of_quantiles_watch_as_well(as_users_call, tiny2, waves, detector, tmp_path):
     pipe = TotoPipeline(tiny2)
     watch = pipe.watch(waves[:, :PAST], RATE, detector=detector)
     watch.save(tmp_path / "of.watch")
@@ -143,7 +143,9 @@ def test_a_watch_goes_on_from_its_file(pipe, waves, tmp_path):
         pipe.load_watch(tmp_path / "plain.stream")
 
 
-def test_with_other_weights_what_is_usual_is_learnt_anew(pipe, waves, make_tiny, tmp_path, caplog):
+def test_with_other_weights_what_is_usual_is_learnt_anew(
+    as_users_call, pipe, waves, make_tiny, tmp_path, caplog
+):
     pipe.watch(waves[:, :PAST], RATE, direction="above").save(tmp_path / "of.watch")
     assert pipe.load_watch(tmp_path / "of.watch").append(waves[:, PAST:]) is not None
     assert not caplog.records
@@ -170,7 +172,7 @@ def test_forecasts_are_those_of_the_whole_series(pipe, waves):
     pd.testing.assert_frame_equal(shown, expected, rtol=1e-6)
 
 
-def test_gaps_are_missing_and_the_step_behind_one_is_not_judged(pipe, waves):
+def test_gaps_are_missing_and_the_step_behind_one_is_not_judged(as_users_call, pipe, waves):
     frame = wide(waves).assign(load=lambda rows: rows["load"].where(rows.index != 205))
     watch = pipe.watch(frame[:PAST], RATE, multivariate=True)
     rows = frame[PAST:].drop(index=[210, 211])

@@ -6,7 +6,7 @@ import torch
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.anomaly import score as module
 from toto.anomaly.score import score
-from toto.inference import budget
+from toto.inference.memory import budget
 
 FIELDS = ("log_prob", "surprise", "lower_tail", "upper_tail", "low", "median", "high", "residual")
 

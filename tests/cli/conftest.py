@@ -8,10 +8,15 @@ import torch
 from toto import Toto
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
-from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline.fit_record import FitRecord
 
 pd = pytest.importorskip("pandas")
 testing = pytest.importorskip("typer.testing")
+
+
+@pytest.fixture(autouse=True)
+def commands_run_as_users_run_them(as_users_call):
+    """Types are mypy's business here, and shapes that of the tests of the rooms below."""
 
 
 @pytest.fixture(scope="session")

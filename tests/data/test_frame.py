@@ -397,7 +397,7 @@ def test_a_column_and_a_frame_with_time_in_its_index_are_wide_frames():
         ("bizitobs/IAAI24_L2C.csv.gz", (9, 31_968), "5 min", 0),
     ],
 )
-def test_real_files_are_read(shared_data, path, shape, spacing, missing):
+def test_real_files_are_read(as_users_call, shared_data, path, shape, spacing, missing):
     from toto.data.csv import read_table
 
     series = series_from_wide(read_table(shared_data / "data" / path))

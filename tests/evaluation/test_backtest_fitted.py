@@ -10,7 +10,7 @@ from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_windows import as_regular_series
-from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline.fit_record import FitRecord
 
 pd = pytest.importorskip("pandas")
 

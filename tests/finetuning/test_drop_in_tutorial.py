@@ -9,6 +9,7 @@ import torch
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
 yaml = pytest.importorskip("yaml")
+pytestmark = pytest.mark.usefixtures("as_users_call")
 
 PATCH, HORIZON, SEASON = 8, 12, 12
 

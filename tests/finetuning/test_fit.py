@@ -11,6 +11,7 @@ from toto import CheckpointError, InputError, MissingExtraError, Toto, TotoPipel
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
+pytestmark = pytest.mark.usefixtures("as_users_call")
 
 HORIZON = 6
 FIT = {  # as `fitted` was

@@ -14,6 +14,7 @@ from toto.model2.toto2 import Toto2Model
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
+pytestmark = pytest.mark.usefixtures("as_users_call")
 
 HORIZON = 12
 FIT = {

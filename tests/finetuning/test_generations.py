@@ -6,7 +6,7 @@ from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.finetuning.generations import generation_of
 from toto.finetuning.windows import Windows
-from toto.inference.pipeline_reading import Reading
+from toto.inference.pipeline.reading import Reading
 from toto.model2.losses import quantile_loss
 from toto.model2.toto2 import LEVELS
 

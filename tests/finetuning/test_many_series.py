@@ -8,6 +8,7 @@ from toto.evaluation.backtest import backtest
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
+pytestmark = pytest.mark.usefixtures("as_users_call")
 
 HORIZON = 6
 STORES = {"a": (150, 1.0, "small"), "b": (120, 5.0, "big"), "c": (90, 9.0, "small")}

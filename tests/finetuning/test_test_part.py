@@ -10,11 +10,12 @@ from toto.data.layout import Layout
 from toto.finetuning.generations import generation_of
 from toto.finetuning.learning import Learning
 from toto.finetuning.settings import FitSettings
-from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline.fit_record import FitRecord
 from toto.model.fingerprint import fingerprint
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("lightning")
+pytestmark = pytest.mark.usefixtures("as_users_call")
 
 HORIZON = 6
 SETTINGS = {

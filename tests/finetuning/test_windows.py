@@ -7,8 +7,8 @@ import torch
 from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.finetuning.windows import Windows
-from toto.inference.pipeline_batches import Batches
-from toto.inference.pipeline_reading import Reading
+from toto.inference.pipeline.batches import Batches
+from toto.inference.pipeline.reading import Reading
 from toto.model.losses import pretraining_loss
 
 READING = Reading(patch_size=8, context=24, horizon=5, labelled=True)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from toto import MaskedTimeseries, TotoForecaster
-from toto.inference import budget
+from toto.inference.memory import budget
 
 NUM_SERIES = 7
 

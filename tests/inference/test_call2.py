@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from toto import InputError, MaskedTimeseries, Toto2Forecaster
-from toto.inference import budget, call2
-from toto.inference.memory_demand2 import Demand2
+from toto.inference import call2
+from toto.inference.memory import budget
+from toto.inference.memory.demand2 import Demand2
 
 LENGTHS = (40, 9, 100, 41, 64, 8, 33)
 

@@ -8,7 +8,7 @@ import torch
 
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.data.masked_timeseries import CausalMaskedTimeseries
-from toto.inference import budget
+from toto.inference.memory import budget
 
 
 def walk(*shape: int, seed: int = 0) -> np.ndarray:

@@ -20,7 +20,7 @@ from toto import (
 from toto.data.covariates import Covariates
 from toto.data.layout import Layout
 from toto.inference import warmup as module
-from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline.fit_record import FitRecord
 
 # in a process of its own: the compiler does not trace through the type checks of the tests
 COUNTS = """

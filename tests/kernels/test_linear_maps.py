@@ -146,11 +146,15 @@ def in_a_process_with(*operations: str) -> tuple[str, int, torch.Tensor]:
     return report, int(prepared), torch.tensor([float(number) for number in numbers.split()])
 
 
+@pytest.fixture(scope="module")
+def with_all_operations():
+    return in_a_process_with("_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported")
+
+
 @pytest.mark.skipif(torch.float32 not in BLOCKED_DTYPES, reason="no blocked product to take away")
 @pytest.mark.parametrize("left", [(), ("_linear_pointwise",), ("_is_mkldnn_bf16_supported",)], ids=str)
-def test_without_the_private_operations_forecasts_are_the_same(left):
-    all_of_them = "_linear_pointwise", "_reorder_linear_weight", "_is_mkldnn_bf16_supported"
-    report, prepared, expected = in_a_process_with(*all_of_them)
+def test_without_the_private_operations_forecasts_are_the_same(with_all_operations, left):
+    report, prepared, expected = with_all_operations
     assert report.startswith("oneDNN with blocked weights")
     plain_report, plain_prepared, found = in_a_process_with(*left)
     assert plain_report == "native PyTorch (linear)"

@@ -18,6 +18,8 @@ from toto.training.gradients import GradientWorkers
 from toto.training.loop import Run, pretrain
 from toto.training.loss_log import COLUMNS
 
+pytestmark = pytest.mark.usefixtures("as_users_call")
+
 MODEL = TotoConfig(
     patch_size=8,
     stride=8,

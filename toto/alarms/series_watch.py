@@ -12,7 +12,7 @@ from toto.anomaly.detectors import DETECTORS
 from toto.data.layout import Layout
 from toto.errors import InputError
 from toto.inference.arguments import one_of
-from toto.inference.pipeline_forecast import PipelineForecast
+from toto.inference.pipeline.forecast import PipelineForecast
 from toto.streaming.live_series import LiveSeries
 
 

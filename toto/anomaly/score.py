@@ -12,9 +12,9 @@ from toto.anomaly.windows import Window, windows_of
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference.arguments import count
-from toto.inference.budget import tokens_at_once
 from toto.inference.context import Context
-from toto.inference.recovery import in_parts
+from toto.inference.memory.budget import tokens_at_once
+from toto.inference.memory.recovery import in_parts
 
 _FIELDS = 7  # of `Scores` that are computed: from log_prob to high
 _NEVER = 2**62  # steps ahead

@@ -19,7 +19,7 @@ from toto.evaluation.backtest import backtest
 from toto.evaluation.backtest_fitted import learnt_series
 from toto.evaluation.backtest_report import check_report
 from toto.evaluation.metrics import levels_of
-from toto.inference.fit_record import FitRecord
+from toto.inference.pipeline.fit_record import FitRecord
 from toto.inference.plot import import_matplotlib
 
 

@@ -22,8 +22,8 @@ from toto.data.frame import series_from_table
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
-from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
+from toto.inference.pipeline.fit_record import FitRecord
 
 MAX_SHOWN = 20
 

@@ -18,13 +18,13 @@ from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.table import Table
 from toto.errors import InputError
-from toto.inference import pipeline_settings
 from toto.inference.arguments import one_of
 from toto.inference.models import draws_paths
 from toto.inference.pipeline import TotoPipeline
-from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
-from toto.inference.pipeline_inputs import Inputs, read_inputs
-from toto.inference.pipeline_run import forecast_inputs
+from toto.inference.pipeline.arguments import DEFAULT_CONTEXT
+from toto.inference.pipeline.inputs import Inputs, read_inputs
+from toto.inference.pipeline.run import forecast_inputs
+from toto.inference.pipeline.settings import ForecastSettings
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def run_forecast(
     context = settings.context or (DEFAULT_CONTEXT if pipe.record is None else pipe.record.context)
     _note_missing(series, context)
     start = time.perf_counter()
-    how = pipeline_settings.Settings(
+    how = ForecastSettings(
         settings.horizon,
         context,
         settings.samples,

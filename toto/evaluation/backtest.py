@@ -33,10 +33,10 @@ from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
 from toto.inference.arguments import count, flag, seed_number
 from toto.inference.context_notes import note_flat
-from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model, draws_paths, forecaster_of, load_model
 from toto.inference.pipeline import TotoPipeline
-from toto.inference.pipeline_arguments import history_layout
+from toto.inference.pipeline.arguments import history_layout
+from toto.inference.pipeline.fit_record import FitRecord
 from toto.inference.quantile_forecast import QuantileForecast
 
 log = logging.getLogger(__name__)

@@ -14,14 +14,14 @@ from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
-from toto.inference import pipeline_settings
-from toto.inference.fit_record import FitRecord
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster2 import Toto2Forecaster
 from toto.inference.models import Model, draws_paths, forecaster_of
-from toto.inference.pipeline_inputs import Inputs, number_of
-from toto.inference.pipeline_quantiles import quantile_rows
-from toto.inference.pipeline_sampled import forecasts_of_batches
+from toto.inference.pipeline.fit_record import FitRecord
+from toto.inference.pipeline.inputs import Inputs, number_of
+from toto.inference.pipeline.quantiles import quantile_rows
+from toto.inference.pipeline.sampled import forecasts_of_batches
+from toto.inference.pipeline.settings import ForecastSettings
 from toto.inference.quantile_forecast import QuantileForecast
 
 log = logging.getLogger(__name__)
@@ -70,16 +70,16 @@ class FittedForecaster:
         for place, forecast in self._forecasts(inputs, self._asked(task.horizon)):
             yield place, windows[place], forecast
 
-    def _asked(self, horizon: int) -> pipeline_settings.Settings:
+    def _asked(self, horizon: int) -> ForecastSettings:
         settings = self.settings
         from_paths = settings.quantiles_from == "paths" or horizon > self._forecaster.model.config.patch_size
         num_paths = settings.num_samples or 1
-        return pipeline_settings.Settings(
+        return ForecastSettings(
             horizon, settings.context or 0, num_paths if from_paths else 1, (), settings.seed or 0
         )
 
     def _forecasts(
-        self, inputs: Inputs, asked: pipeline_settings.Settings
+        self, inputs: Inputs, asked: ForecastSettings
     ) -> Iterator[tuple[int, Forecast | QuantileForecast]]:
         """The forecast of each series, with one as its batch."""
         if isinstance(self._forecaster, Toto2Forecaster):

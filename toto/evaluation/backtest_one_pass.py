@@ -11,12 +11,12 @@ import torch
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.evaluation.task import Series
-from toto.inference.budget import tokens_at_once
 from toto.inference.context import prepare_context
 from toto.inference.decoding import Decoded, DecodingState, Draw, Step, Window, advance, decode
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
-from toto.inference.recovery import in_parts
+from toto.inference.memory.budget import tokens_at_once
+from toto.inference.memory.recovery import in_parts
 from toto.model.backbone import TotoBackbone
 from toto.model.cache import KVCache
 

@@ -6,9 +6,9 @@ from itertools import islice
 from toto.evaluation.backtest_one_pass import OnePass
 from toto.evaluation.record import Settings
 from toto.evaluation.task import Task, Window
-from toto.inference.budget import tokens_at_once
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster import TotoForecaster
+from toto.inference.memory.budget import tokens_at_once
 from toto.model.toto import Toto
 
 PlacedForecast = tuple[int, Window, Forecast]

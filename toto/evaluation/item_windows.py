@@ -16,9 +16,9 @@ from toto.errors import InputError
 from toto.evaluation.metrics import Tally
 from toto.evaluation.task import Window
 from toto.inference.forecaster import TotoForecaster
-from toto.inference.pipeline_inputs import Inputs
-from toto.inference.pipeline_run import forecast_inputs
-from toto.inference.pipeline_settings import Settings
+from toto.inference.pipeline.inputs import Inputs
+from toto.inference.pipeline.run import forecast_inputs
+from toto.inference.pipeline.settings import ForecastSettings
 
 TEST_SHARE = 0.1  # of every series, its end
 
@@ -70,7 +70,9 @@ def evaluate_model(
     for place in places:
         tallies.setdefault(place.number, Tally(("mae", "crps", "mase")))
     levels = next(iter(tallies.values())).levels
-    settings = Settings(prediction_length, context_length, num_samples, levels, seed, keep_samples=False)
+    settings = ForecastSettings(
+        prediction_length, context_length, num_samples, levels, seed, keep_samples=False
+    )
     num_rows = sum(len(one.variates) for one in series)
     inputs = Inputs(series, list(range(len(series))), (num_rows,), FrameKind())
     forecast = forecast_inputs(TotoForecaster(model.model), inputs, settings)

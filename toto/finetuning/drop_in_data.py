@@ -14,7 +14,7 @@ from toto.data.collate import collate_causal
 from toto.data.items import Items, Transform, transform_fev_dataset
 from toto.data.masked_timeseries import CausalMaskedTimeseries
 from toto.errors import InputError, MissingExtraError
-from toto.inference.pipeline_reading import a_patch_early
+from toto.inference.pipeline.reading import a_patch_early
 
 try:
     from lightning.pytorch import LightningDataModule

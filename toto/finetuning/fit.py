@@ -24,9 +24,9 @@ from toto.finetuning.settings import FitSettings
 from toto.finetuning.trained_model import Candidate, recorded
 from toto.finetuning.trainer import Supervision, Trained, train
 from toto.finetuning.validation import Validation, is_better
-from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
-from toto.inference.pipeline_arguments import DEFAULT_CONTEXT
+from toto.inference.pipeline.arguments import DEFAULT_CONTEXT
+from toto.inference.pipeline.fit_record import FitRecord
 from toto.inference.progress import Progress
 from toto.kernels import accumulation_dtype
 from toto.model.adapter import Adapter, check_place

@@ -18,8 +18,8 @@ from toto.finetuning.settings import FitSettings
 from toto.finetuning.split import ends_before_test, train_ends
 from toto.finetuning.validation import Validation
 from toto.finetuning.windows import Windows
-from toto.inference.fit_record import FitRecord
-from toto.inference.pipeline_reading import Reading
+from toto.inference.pipeline.fit_record import FitRecord
+from toto.inference.pipeline.reading import Reading
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from torch import Tensor
 from toto.finetuning.generations import generation_of
 from toto.finetuning.lora import add_adapters, taken_adapter
 from toto.finetuning.settings import FitSettings
-from toto.inference.fit_record import FitRecord
 from toto.inference.models import Model
+from toto.inference.pipeline.fit_record import FitRecord
 from toto.model.adapter import Adapter
 
 

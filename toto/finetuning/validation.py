@@ -10,9 +10,9 @@ from toto.data.forecast_frame import FrameKind
 from toto.data.interpolation import interpolated
 from toto.data.regular_series import RegularSeries
 from toto.inference.models import Model, forecaster_of
-from toto.inference.pipeline_inputs import Inputs
-from toto.inference.pipeline_run import forecast_rows
-from toto.inference.pipeline_settings import Settings
+from toto.inference.pipeline.inputs import Inputs
+from toto.inference.pipeline.run import forecast_rows
+from toto.inference.pipeline.settings import ForecastSettings
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MAX_WINDOWS = 128
@@ -71,7 +71,7 @@ class Validation:
 
     def losses(self, model: Model, context: int) -> Float[np.ndarray, " windows"]:
         """The loss of a model in every window, each forecast from its last `context` steps."""
-        settings = Settings(self.horizon, context, NUM_SAMPLES, LEVELS, seed=0, keep_samples=False)
+        settings = ForecastSettings(self.horizon, context, NUM_SAMPLES, LEVELS, seed=0, keep_samples=False)
         counts = [len(one.values) for one in self.contexts]
         inputs = Inputs(self.contexts, list(range(len(counts))), (sum(counts),), FrameKind())
         rows = forecast_rows(forecaster_of(model), inputs, settings)

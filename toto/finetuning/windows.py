@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from toto.data.regular_series import RegularSeries
-from toto.inference.pipeline_reading import Reading
+from toto.inference.pipeline.reading import Reading
 
 
 class WindowBatch(NamedTuple):

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from toto.inference import decoding
 from toto.inference.batch import Batch
-from toto.inference.budget import memory_budget
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
-from toto.inference.memory import paths_at_once
-from toto.inference.memory_demand import Demand
+from toto.inference.memory.budget import memory_budget
+from toto.inference.memory.demand import Demand
+from toto.inference.memory.plan import paths_at_once
+from toto.inference.memory.recovery import in_parts
 from toto.inference.progress import Meter
-from toto.inference.recovery import in_parts
 from toto.inference.request import Request
 from toto.model.backbone import TotoBackbone
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from toto.inference.batch import Batch
 from toto.inference.batch_forecast import demand, forecast_batch
-from toto.inference.budget import memory_budget
 from toto.inference.forecast import Forecast
-from toto.inference.memory import series_at_once
+from toto.inference.memory.budget import memory_budget
+from toto.inference.memory.plan import series_at_once
+from toto.inference.memory.recovery import in_parts
 from toto.inference.progress import Meter, Progress
-from toto.inference.recovery import in_parts
 from toto.inference.request import Request
 from toto.model.backbone import TotoBackbone
 

@@ -10,10 +10,10 @@ from jaxtyping import Float, Shaped
 from torch import Tensor
 
 from toto.inference.batch import Batch
-from toto.inference.budget import memory_budget
-from toto.inference.memory_demand2 import Demand2
+from toto.inference.memory.budget import memory_budget
+from toto.inference.memory.demand2 import Demand2
+from toto.inference.memory.recovery import in_parts_of_size
 from toto.inference.progress import Meter
-from toto.inference.recovery import in_parts_of_size
 from toto.model2.toto2 import LEVELS, Toto2Model
 
 logger = logging.getLogger(__name__)

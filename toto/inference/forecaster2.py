@@ -11,11 +11,11 @@ from toto.errors import InputError
 from toto.inference import many
 from toto.inference.arguments import count
 from toto.inference.batch import Batch, partly_known_values, warn_of_empty_variates, whole_ids
-from toto.inference.budget import memory_budget
 from toto.inference.call2 import Call2, Plan2
 from toto.inference.context import Context, whole_patches
-from toto.inference.memory_demand2 import Demand2
-from toto.inference.memory_estimate import MemoryEstimate, series_bytes
+from toto.inference.memory.budget import memory_budget
+from toto.inference.memory.demand2 import Demand2
+from toto.inference.memory.estimate import MemoryEstimate, series_bytes
 from toto.inference.progress import Meter, Progress
 from toto.inference.quantile_forecast import QuantileForecast
 from toto.model2.toto2 import LEVELS, Toto2Model

@@ -13,12 +13,12 @@ import torch
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import CheckpointError, InputError, MissingExtraError
 from toto.inference.arguments import count, count_or_auto, seed_number
-from toto.inference.budget import memory_budget, tokens_at_once
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster import TotoForecaster
 from toto.inference.gluonts_forecast import TotoSampleForecast, TotoSampleForecastGenerator
 from toto.inference.gluonts_items import Item, check_dataset, read_batches
 from toto.inference.memory import estimate_memory
+from toto.inference.memory.budget import memory_budget, tokens_at_once
 from toto.model.precision import precision_to_restore
 from toto.model.toto import Toto
 

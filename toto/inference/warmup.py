@@ -13,11 +13,11 @@ from toto.errors import InputError
 from toto.inference.arguments import count
 from toto.inference.compilation import num_compilations
 from toto.inference.pipeline import TotoPipeline
-from toto.inference.pipeline_arguments import DECILES, DEFAULT_CONTEXT
-from toto.inference.pipeline_forecast import PipelineForecast
-from toto.inference.pipeline_inputs import read_inputs
-from toto.inference.pipeline_run import forecast_inputs
-from toto.inference.pipeline_settings import Settings
+from toto.inference.pipeline.arguments import DECILES, DEFAULT_CONTEXT
+from toto.inference.pipeline.forecast import PipelineForecast
+from toto.inference.pipeline.inputs import read_inputs
+from toto.inference.pipeline.run import forecast_inputs
+from toto.inference.pipeline.settings import ForecastSettings
 
 log = logging.getLogger(__name__)
 
@@ -153,5 +153,5 @@ def forecast_arrays(
     context = DEFAULT_CONTEXT if pipeline.record is None else pipeline.record.context
     inputs = read_inputs(values, Layout(together=True), None, 0)
     return forecast_inputs(
-        pipeline.forecaster, inputs, Settings(horizon, context, num_samples, DECILES, seed)
+        pipeline.forecaster, inputs, ForecastSettings(horizon, context, num_samples, DECILES, seed)
     )

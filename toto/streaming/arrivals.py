@@ -11,7 +11,7 @@ from toto.data.regular_series import RegularSeries
 from toto.data.stamps import Stamps, read_stamps
 from toto.data.table import Table, find_time_column, is_table, read_values, rows_by_value
 from toto.errors import InputError
-from toto.inference.pipeline_inputs import read_inputs
+from toto.inference.pipeline.inputs import read_inputs
 
 Series = Mapping[Any, RegularSeries]  # by the key of their stream
 Rows = Int[np.ndarray, " _"]

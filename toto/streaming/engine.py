@@ -9,9 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
-from toto.inference.budget import tokens_at_once
 from toto.inference.context import Context
-from toto.inference.recovery import equal_part
+from toto.inference.memory.budget import tokens_at_once
+from toto.inference.memory.recovery import equal_part
 from toto.kernels import accumulation_dtype
 from toto.streaming.encoder import Encoder
 from toto.streaming.member import Member

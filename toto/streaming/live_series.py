@@ -11,7 +11,7 @@ from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
-from toto.inference.pipeline_inputs import Inputs, read_inputs
+from toto.inference.pipeline.inputs import Inputs, read_inputs
 from toto.streaming.arrivals import Arrivals, arrivals_in, has_times
 from toto.streaming.series_notes import from_notes, to_notes
 

@@ -10,7 +10,7 @@ from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.data.time_grid import EvenGrid
 from toto.errors import InputError
-from toto.inference.pipeline_inputs import Inputs
+from toto.inference.pipeline.inputs import Inputs
 from toto.streaming.clock import Clock
 
 _PLAIN = (

@@ -10,7 +10,7 @@ from toto.data.history_frame import history_frame
 from toto.data.layout import Layout
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
-from toto.inference.pipeline_forecast import PipelineForecast
+from toto.inference.pipeline.forecast import PipelineForecast
 from toto.streaming.group import StreamGroup
 from toto.streaming.live_series import LiveSeries
 from toto.streaming.scores import StreamScores
