@@ -6,11 +6,13 @@ DATA is a folder with ETTh1, ETTm1 and prices of Nord Pool (lsf/ETTh1.csv.gz, ls
 epf/NP.csv.gz). The last windows of every column are forecast, each alone, from the 1024 steps before it.
 `in 80 %` is the share of what happened inside the central 80 % interval of the paths, `below` and `above` the
 shares outside, 10 % each if the paths are right; `spread` is the root mean square of error over standard
-deviation of the paths: 1.
+deviation of the paths: 1. Steps of a patch are joined as errors of the context were (`joint_steps`), or
+drawn each by itself as the model does.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,24 +43,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--samples", type=int, default=256, help="paths (default: 256)")
     args = parser.parse_args(argv)
     print(f"{describe_run(args)}\n")
-    rows = [row for name in FILES for horizon in args.horizons for row in measured(name, horizon, args)]
-    print_table(("data", "horizon", "of", "in 80 %", "below", "above", "spread"), rows)
+    places = product(FILES, args.horizons, (False, True))
+    rows = [row for place in places for row in measured(*place, args)]
+    print_table(("data", "horizon", "steps", "of", "in 80 %", "below", "above", "spread"), rows)
 
 
-def measured(name: str, horizon: int, args: argparse.Namespace) -> list[tuple[str, ...]]:
+def measured(name: str, horizon: int, joint: bool, args: argparse.Namespace) -> list[tuple[str, ...]]:
     """A row for each quantity of one file."""
     import torch
 
     from toto import TotoPipeline
 
     torch.set_num_threads(args.threads)
-    progress(f"{name}, horizon {horizon}")
+    steps = "joined" if joint else "each by itself"
+    progress(f"{name}, horizon {horizon}, {steps}")
     windows = windows_of(args.data / name, FILES[name], horizon)
     pipe = TotoPipeline.from_pretrained(find_checkpoint(args.model), device_map="cpu")
-    forecast = pipe.forecast(list(windows[:, :CONTEXT]), horizon, num_samples=args.samples, seed=0)
+    forecast = pipe.forecast(
+        list(windows[:, :CONTEXT]), horizon, num_samples=args.samples, seed=0, joint_steps=joint
+    )
     paths, actual = forecast.samples.movedim(-1, 0), torch.from_numpy(windows[:, CONTEXT:])
     return [
-        (Path(name).name.split(".")[0], str(horizon), quantity, *calibration(of(paths), of(actual)))
+        (Path(name).name.split(".")[0], str(horizon), steps, quantity, *calibration(of(paths), of(actual)))
         for quantity, of in QUANTITIES.items()
     ]
 

@@ -82,6 +82,14 @@ def test_every_element_has_levels_of_its_own_and_their_order_and_number_do_not_m
     assert (together.gather(1, levels.argsort(1)).diff(dim=1) >= 0).all()
 
 
+def test_levels_may_lie_in_memory_in_any_order():
+    mixtures = random_mixtures(elements=6)
+    levels = torch.rand(6, 5, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
+    torch.testing.assert_close(
+        mixture_quantile(levels.T.contiguous().T, *mixtures), mixture_quantile(levels, *mixtures)
+    )
+
+
 def test_the_median_of_a_symmetric_mixture_is_its_centre():
     one = torch.ones(1, 2)
     found = mixture_quantile(

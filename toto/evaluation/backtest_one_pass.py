@@ -12,7 +12,7 @@ import torch
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.evaluation.task import Series
 from toto.inference.context import prepare_context
-from toto.inference.decoding import Decoded, DecodingState, Draw, Step, Window, advance, decode
+from toto.inference.decoding import Decoded, DecodingState, Draw, Randomness, Step, Window, advance, decode
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
 from toto.inference.memory.budget import tokens_at_once
@@ -79,7 +79,7 @@ class OnePass:
 
         def draw(first: int, end: int) -> None:
             branches = torch.arange(first, end, device=series.device)
-            step = recorder.watch(Draw(seed, ids, branches), first)
+            step = recorder.watch(Draw(Randomness(seed, ids, branches)), first)
             paths[..., first:end] = _branch_off(backbone, state, end - first, horizon, step).values.transpose(
                 2, 3
             )

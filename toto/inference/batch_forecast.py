@@ -1,5 +1,6 @@
 """The forecast of one batch: its mean path, or its sample paths in as many parts as memory asks for."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from toto.inference import decoding
 from toto.inference.batch import Batch
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
+from toto.inference.joint_steps import JointDraw, correlation_root
 from toto.inference.memory.budget import memory_budget
 from toto.inference.memory.demand import Demand
 from toto.inference.memory.plan import paths_at_once
@@ -74,12 +76,15 @@ class _BatchForecaster:
         paths = series.new_empty(*series.shape[:2], request.horizon, request.num_paths)
         num_replaced = torch.zeros((), dtype=torch.long, device=series.device)
         state = decoding.begin(self.model, self.batch.context)
+        draw: Callable[[decoding.Randomness], decoding.Step] = decoding.Draw
+        if request.joint_steps:
+            draw = partial(JointDraw, root=correlation_root(self.model, self.batch.context))
         done_before, patches_of_a_path = self.meter.done, len(series) * self._num_patches
 
         def decode(first: int, end: int) -> None:
             self.meter.done = done_before + first * patches_of_a_path
             ids = torch.arange(first, end, device=series.device)
-            step: decoding.Step = decoding.Draw(request.seed, self.batch.series_ids, ids, request.words)
+            step = draw(decoding.Randomness(request.seed, self.batch.series_ids, ids, request.words))
             if request.keep_distribution:
                 step = recorder.watch(step, first)
             decoded = self._decode(state, len(ids), step)

@@ -248,39 +248,45 @@ def take_mean(prediction: TotoOutput, start: int) -> Values:
     return prediction.loc + prediction.scale * prediction.distribution.mean
 
 
-class Draw:
-    """One draw of every step for each of the given sample paths.
+@dataclasses.dataclass(frozen=True)
+class Randomness:
+    """What chance decides in some sample paths of some series.
 
-    The randomness of a value is a function of the seed, the id of its series, the place of its
-    variate, its sample path and its step: neither batch neighbours nor chunks change it. `words`
-    is that function: `random_bits`, or `sobol_bits`, whose paths cover the distribution more evenly.
+    It is a function of the seed, the id of a series, the place of its variate, its sample path and its step:
+    neither batch neighbours nor chunks change it. `words` is that function: `random_bits`, or `sobol_bits`,
+    whose paths cover the distribution more evenly.
     """
 
-    def __init__(
-        self,
-        seed: int,
-        series_ids: Int[Tensor, " batch"],
-        sample_ids: Int[Tensor, " branches"],
-        words: Words = random_bits,
-    ) -> None:
-        self.seed = seed
-        self.series_ids = series_ids
-        self.sample_ids = sample_ids
-        self.words = words
+    seed: int
+    series_ids: Int[Tensor, " batch"]
+    sample_ids: Int[Tensor, " branches"]
+    words: Words = random_bits
+
+    def of_steps(
+        self, start: int, num_steps: int, num_variates: int
+    ) -> Int[Tensor, "batch variates branches steps words"]:
+        """At least three words in [0, 2**32) for every value of the steps from `start` on."""
+        device = self.sample_ids.device
+        return self.words(
+            self.seed,
+            self.series_ids[:, None, None, None],
+            torch.arange(num_variates, device=device)[:, None, None],
+            self.sample_ids[:, None],
+            torch.arange(start, start + num_steps, device=device),
+        )
+
+
+class Draw:
+    """One draw of every step for each sample path, as the model draws them: each step by itself."""
+
+    def __init__(self, randomness: Randomness) -> None:
+        self.randomness = randomness
 
     def __call__(self, prediction: TotoOutput, start: int) -> Values:
         """Values of the steps from `start` on."""
-        batch, variates, _, steps = prediction.distribution.batch_shape
-        device = self.sample_ids.device
-        bits = self.words(
-            self.seed,
-            self.series_ids[:, None, None, None],
-            torch.arange(variates, device=device)[:, None, None],
-            self.sample_ids[:, None],
-            torch.arange(start, start + steps, device=device),
-        )
-        shape = torch.Size([batch, variates, len(self.sample_ids), steps])
-        drawn = prediction.distribution.expand(shape).from_bits(bits[..., :3])
+        _, num_variates, _, num_steps = prediction.distribution.batch_shape
+        bits = self.randomness.of_steps(start, num_steps, num_variates)
+        drawn = prediction.distribution.expand(bits.shape[:-1]).from_bits(bits[..., :3])
         return prediction.loc + prediction.scale * drawn
 
 

@@ -25,6 +25,7 @@ class Request:
     samples_per_batch: int | None = None
     use_kv_cache: bool = True
     keep_distribution: bool = False
+    joint_steps: bool = False
     seed: int = 0
     words: Words = random_bits
 
@@ -40,27 +41,33 @@ class Request:
         generator: Any,
         variance_reduction: Any,
         keep_distribution: Any,
+        joint_steps: Any,
     ) -> "Request":
         """The arguments of `TotoForecaster.forecast` that do not concern single series.
 
         Raises:
             InputError: an argument that breaks a rule.
         """
-        reduced, kept = (
-            flag("variance_reduction", variance_reduction),
-            flag("keep_distribution", keep_distribution),
-        )
-        if num_samples is None and (kept or reduced):
-            option = "keep_distribution" if kept else "variance_reduction"
-            raise InputError(f"{option} needs sample paths: pass num_samples")
+        of_paths = {
+            name: flag(name, value)
+            for name, value in (
+                ("keep_distribution", keep_distribution),
+                ("variance_reduction", variance_reduction),
+                ("joint_steps", joint_steps),
+            )
+        }
+        for name, wanted in of_paths.items():
+            if wanted and num_samples is None:
+                raise InputError(f"{name} needs sample paths: pass num_samples")
         return cls(
             count("prediction_length", prediction_length),
             None if num_samples is None else count("num_samples", num_samples),
             count_or_auto("samples_per_batch", samples_per_batch),
             flag("use_kv_cache", use_kv_cache),
-            kept,
+            of_paths["keep_distribution"],
+            of_paths["joint_steps"],
             _resolve_seed(seed, generator, needed=num_samples is not None),
-            sobol_bits if reduced else random_bits,
+            sobol_bits if of_paths["variance_reduction"] else random_bits,
         )
 
     @property

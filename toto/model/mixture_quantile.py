@@ -89,7 +89,7 @@ def _found(search: _Search, tail: MixtureTail, levels: Levels) -> Levels:
     search = search._replace(wanted=search.wanted.clamp(min=torch.finfo(search.x.dtype).tiny))
     sign, rows = search.sign, None
     places = torch.arange(levels.numel(), device=levels.device).view(levels.shape)
-    found = torch.empty_like(search.x)
+    found = torch.empty_like(search.x, memory_format=torch.contiguous_format)
     while places.numel():
         search, finished = _step(search, tail, rows)
         found.view(-1)[places] = search.x

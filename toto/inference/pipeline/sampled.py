@@ -52,6 +52,7 @@ def forecasts_of_batches(
                 series_ids=[inputs.numbers[place] for place in batch.places],
                 variance_reduction=True,
                 keep_distribution=True,
+                joint_steps=settings.joint_steps,
                 future_exogenous_variables=batch.known_future,
                 progress=_counted_from(num_done * patches, len(inputs.series) * patches, progress),
             )
