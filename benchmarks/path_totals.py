@@ -6,8 +6,9 @@ DATA is a folder with ETTh1, ETTm1 and prices of Nord Pool (lsf/ETTh1.csv.gz, ls
 epf/NP.csv.gz). The last windows of every column are forecast, each alone, from the 1024 steps before it.
 `in 80 %` is the share of what happened inside the central 80 % interval of the paths, `below` and `above` the
 shares outside, 10 % each if the paths are right; `spread` is the root mean square of error over standard
-deviation of the paths: 1. Steps of a patch are joined as errors of the context were (`joint_steps`), or
-drawn each by itself as the model does.
+deviation of the paths: 1. Steps of a patch are joined as errors of the context were (`joint_draws`), or
+drawn each by itself as the model does. The last rows are of columns that see each other and are joined too:
+their sum at a step and over all steps, each in standard deviations of its context.
 """
 
 import argparse
@@ -44,39 +45,69 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     print(f"{describe_run(args)}\n")
     places = product(FILES, args.horizons, (False, True))
-    rows = [row for place in places for row in measured(*place, args)]
+    rows = [row for place in places for row in (*of_each(*place, args), *of_all(*place, args))]
     print_table(("data", "horizon", "steps", "of", "in 80 %", "below", "above", "spread"), rows)
 
 
-def measured(name: str, horizon: int, joint: bool, args: argparse.Namespace) -> list[tuple[str, ...]]:
-    """A row for each quantity of one file."""
+def of_each(name: str, horizon: int, joint: bool, args: argparse.Namespace) -> list[tuple[str, ...]]:
+    """A row for each quantity of the columns of one file, each forecast alone."""
+    import torch
+
+    windows = windows_of(args.data / name, FILES[name], horizon).swapaxes(0, 1).reshape(-1, CONTEXT + horizon)
+    paths = paths_of(list(windows[:, :CONTEXT]), horizon, joint, args)
+    actual = torch.from_numpy(windows[:, CONTEXT:])
+    return [
+        (*labels(name, horizon, joint), quantity, *calibration(of(paths), of(actual)))
+        for quantity, of in QUANTITIES.items()
+    ]
+
+
+def of_all(name: str, horizon: int, joint: bool, args: argparse.Namespace) -> list[tuple[str, ...]]:
+    """A row for each sum over the columns of one file, which see each other."""
+    import torch
+
+    windows = windows_of(args.data / name, FILES[name], horizon)
+    units = torch.from_numpy(windows[..., :CONTEXT].std(-1, keepdims=True))
+    paths = paths_of(windows[..., :CONTEXT], horizon, joint, args, multivariate=True) / units
+    sums = paths.sum(-2), (torch.from_numpy(windows[..., CONTEXT:]) / units).sum(-2)
+    return [
+        (*labels(name, horizon, joint), "sum of columns", *calibration(*sums)),
+        (*labels(name, horizon, joint), "sum of both", *calibration(*(of.sum(-1) for of in sums))),
+    ]
+
+
+def labels(name: str, horizon: int, joint: bool) -> tuple[str, str, str]:
+    """The first cells of a row."""
+    return Path(name).name.split(".")[0], str(horizon), "joined" if joint else "each by itself"
+
+
+def paths_of(
+    contexts: "Sequence[np.ndarray] | np.ndarray",
+    horizon: int,
+    joint: bool,
+    args: argparse.Namespace,
+    multivariate: bool = False,
+) -> "torch.Tensor":
+    """Sample paths, with the paths as the first axis."""
     import torch
 
     from toto import TotoPipeline
 
     torch.set_num_threads(args.threads)
-    steps = "joined" if joint else "each by itself"
-    progress(f"{name}, horizon {horizon}, {steps}")
-    windows = windows_of(args.data / name, FILES[name], horizon)
+    progress(f"{len(contexts)} contexts, horizon {horizon}, {'joined' if joint else 'each by itself'}")
     pipe = TotoPipeline.from_pretrained(find_checkpoint(args.model), device_map="cpu")
-    forecast = pipe.forecast(
-        list(windows[:, :CONTEXT]), horizon, num_samples=args.samples, seed=0, joint_steps=joint
-    )
-    paths, actual = forecast.samples.movedim(-1, 0), torch.from_numpy(windows[:, CONTEXT:])
-    return [
-        (Path(name).name.split(".")[0], str(horizon), steps, quantity, *calibration(of(paths), of(actual)))
-        for quantity, of in QUANTITIES.items()
-    ]
+    options = {"num_samples": args.samples, "seed": 0, "joint_draws": joint, "multivariate": multivariate}
+    return pipe.forecast(contexts, horizon, **options).samples.movedim(-1, 0)
 
 
 def windows_of(path: Path, num_times: int, horizon: int) -> "np.ndarray":
-    """The last windows of every column with their contexts, [columns * windows, time]."""
+    """The last windows of a file with their contexts, [windows, columns, time]."""
     import numpy as np
     import pandas as pd
 
     values = pd.read_csv(path).iloc[:, num_times:].to_numpy(float).T
     starts = [values.shape[1] - (i + 1) * horizon - CONTEXT for i in range(WINDOWS)]
-    return np.concatenate([values[:, first : first + CONTEXT + horizon] for first in starts])
+    return np.stack([values[:, first : first + CONTEXT + horizon] for first in starts])
 
 
 def calibration(paths: "torch.Tensor", actual: "torch.Tensor") -> tuple[str, ...]:

@@ -183,7 +183,7 @@ def test_totals_of_paths_are_compared_with_what_happened(script, checkpoint, mon
     options = ["--horizons", "8", "--samples", "16", "--threads", "1", "--model", str(checkpoint)]
     totals.main([str(tmp_path), *options])
     rows = [line.split("|")[1:-1] for line in capsys.readouterr().out.splitlines()[4:]]
-    quantities = ["single steps", "sum", "maximum"]
+    quantities = ["single steps", "sum", "maximum", "sum of columns", "sum of both"]
     kinds = [[steps, of] for steps in ("each by itself", "joined") for of in quantities]
     assert [[cell.strip() for cell in row[2:4]] for row in rows] == kinds
     paths = torch.arange(101.0)[:, None].repeat(1, 3)

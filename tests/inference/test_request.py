@@ -11,7 +11,7 @@ from toto.inference.request import Request
 
 def checked(num_samples=None, samples_per_batch="auto", use_kv_cache=True, horizon=20, **changes) -> Request:
     options = {"seed": None, "generator": None}
-    options |= dict.fromkeys(("variance_reduction", "keep_distribution", "joint_steps"), False)
+    options |= dict.fromkeys(("variance_reduction", "keep_distribution", "joint_draws"), False)
     return Request.checked(horizon, num_samples, samples_per_batch, use_kv_cache, **options | changes)
 
 
@@ -34,7 +34,7 @@ def test_the_mean_path_is_one_path_without_a_seed():
         ({"use_kv_cache": "no"}, "use_kv_cache must be True or False, got 'no'"),
         ({"variance_reduction": "no"}, "variance_reduction must be True or False, got 'no'"),
         ({"keep_distribution": None}, "keep_distribution must be True or False, got None"),
-        ({"joint_steps": "all"}, "joint_steps must be True or False, got 'all'"),
+        ({"joint_draws": "all"}, "joint_draws must be True or False, got 'all'"),
         ({"seed": "0"}, "seed must be a whole number from 0 to 2\\^63 - 1, got '0'"),
         ({"seed": 2**63}, "seed must be a whole number from 0 to 2\\^63 - 1, got 9"),
         ({"generator": 3}, "generator must be a torch.Generator, got 3: a number is a seed"),
@@ -46,7 +46,7 @@ def test_an_argument_that_breaks_a_rule_is_an_error(num_samples, argument, rule)
         checked(num_samples, **argument)
 
 
-@pytest.mark.parametrize("option", ["keep_distribution", "variance_reduction", "joint_steps"])
+@pytest.mark.parametrize("option", ["keep_distribution", "variance_reduction", "joint_draws"])
 def test_options_of_sample_paths_need_sample_paths(option):
     with pytest.raises(InputError, match=f"{option} needs sample paths: pass num_samples"):
         checked(**{option: True})

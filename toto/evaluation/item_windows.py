@@ -71,13 +71,7 @@ def evaluate_model(
         tallies.setdefault(place.number, Tally(("mae", "crps", "mase")))
     levels = next(iter(tallies.values())).levels
     settings = ForecastSettings(
-        prediction_length,
-        context_length,
-        num_samples,
-        levels,
-        seed,
-        keep_samples=False,
-        joint_steps=False,
+        prediction_length, context_length, num_samples, levels, seed, keep_samples=False
     )
     num_rows = sum(len(one.variates) for one in series)
     inputs = Inputs(series, list(range(len(series))), (num_rows,), FrameKind())

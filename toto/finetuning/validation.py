@@ -71,9 +71,7 @@ class Validation:
 
     def losses(self, model: Model, context: int) -> Float[np.ndarray, " windows"]:
         """The loss of a model in every window, each forecast from its last `context` steps."""
-        settings = ForecastSettings(
-            self.horizon, context, NUM_SAMPLES, LEVELS, seed=0, keep_samples=False, joint_steps=False
-        )
+        settings = ForecastSettings(self.horizon, context, NUM_SAMPLES, LEVELS, seed=0, keep_samples=False)
         counts = [len(one.values) for one in self.contexts]
         inputs = Inputs(self.contexts, list(range(len(counts))), (sum(counts),), FrameKind())
         rows = forecast_rows(forecaster_of(model), inputs, settings)

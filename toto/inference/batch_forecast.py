@@ -13,7 +13,7 @@ from toto.inference import decoding
 from toto.inference.batch import Batch
 from toto.inference.distribution_recorder import DistributionRecorder
 from toto.inference.forecast import Forecast
-from toto.inference.joint_steps import JointDraw, correlation_root
+from toto.inference.joint_draws import JointDraw, correlation_roots
 from toto.inference.memory.budget import memory_budget
 from toto.inference.memory.demand import Demand
 from toto.inference.memory.plan import paths_at_once
@@ -50,6 +50,7 @@ def demand(model: TotoBackbone, request: Request, like: Batch, num_series: int) 
         series_bytes=like.context.series.element_size(),
         use_kv_cache=request.use_kv_cache,
         keep_distribution=request.keep_distribution,
+        joint_draws=request.joint_draws,
     )
 
 
@@ -77,8 +78,8 @@ class _BatchForecaster:
         num_replaced = torch.zeros((), dtype=torch.long, device=series.device)
         state = decoding.begin(self.model, self.batch.context)
         draw: Callable[[decoding.Randomness], decoding.Step] = decoding.Draw
-        if request.joint_steps:
-            draw = partial(JointDraw, root=correlation_root(self.model, self.batch.context))
+        if request.joint_draws:
+            draw = partial(JointDraw, roots=correlation_roots(self.model, self.batch.context))
         done_before, patches_of_a_path = self.meter.done, len(series) * self._num_patches
 
         def decode(first: int, end: int) -> None:

@@ -250,7 +250,7 @@ def take_mean(prediction: TotoOutput, start: int) -> Values:
 
 @dataclasses.dataclass(frozen=True)
 class Randomness:
-    """What chance decides in some sample paths of some series.
+    """The random words of some sample paths of some series.
 
     It is a function of the seed, the id of a series, the place of its variate, its sample path and its step:
     neither batch neighbours nor chunks change it. `words` is that function: `random_bits`, or `sobol_bits`,

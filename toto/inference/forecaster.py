@@ -70,7 +70,7 @@ class TotoForecaster:
         generator: torch.Generator | None = None,
         variance_reduction: bool = False,
         keep_distribution: bool = False,
-        joint_steps: bool = False,
+        joint_draws: bool = False,
         progress: Progress | None = None,
     ) -> Forecast | list[Forecast]:
         """Forecast the next `prediction_length` steps of every variate.
@@ -99,9 +99,10 @@ class TotoForecaster:
                 the forecast takes mean, median and quantiles from it: those of 25 to 40 paths are then as
                 close as those of 256 drawn values, with reduced variance those of 12 to 32. It takes 16
                 bytes for every component of every path at every step after the first patch.
-            joint_steps: True joins the steps of a patch as the errors of the context were joined, for sums
-                and extremes of paths; the distribution of a step given the patches before it stays. False
-                draws each by itself, as the model does: sums are then spread far too little.
+            joint_draws: True draws the steps of a patch, and the variates that see each other, joined as the
+                errors of the context were, for sums and extremes of paths; the distribution of a step given
+                the patches before it stays. False draws each by itself, as the model does: sums are then
+                spread far too little.
             progress: called as progress(done, total) after every decoded patch, with the patches of all
                 paths of all series as total.
 
@@ -120,7 +121,7 @@ class TotoForecaster:
             generator=generator,
             variance_reduction=variance_reduction,
             keep_distribution=keep_distribution,
-            joint_steps=joint_steps,
+            joint_draws=joint_draws,
         )
         as_list = many.is_list(inputs)
         make_batches = many.batches_of_one if as_list else _as_one_batch

@@ -25,7 +25,7 @@ class Request:
     samples_per_batch: int | None = None
     use_kv_cache: bool = True
     keep_distribution: bool = False
-    joint_steps: bool = False
+    joint_draws: bool = False
     seed: int = 0
     words: Words = random_bits
 
@@ -41,7 +41,7 @@ class Request:
         generator: Any,
         variance_reduction: Any,
         keep_distribution: Any,
-        joint_steps: Any,
+        joint_draws: Any,
     ) -> "Request":
         """The arguments of `TotoForecaster.forecast` that do not concern single series.
 
@@ -53,7 +53,7 @@ class Request:
             for name, value in (
                 ("keep_distribution", keep_distribution),
                 ("variance_reduction", variance_reduction),
-                ("joint_steps", joint_steps),
+                ("joint_draws", joint_draws),
             )
         }
         for name, wanted in of_paths.items():
@@ -65,7 +65,7 @@ class Request:
             count_or_auto("samples_per_batch", samples_per_batch),
             flag("use_kv_cache", use_kv_cache),
             of_paths["keep_distribution"],
-            of_paths["joint_steps"],
+            of_paths["joint_draws"],
             _resolve_seed(seed, generator, needed=num_samples is not None),
             sobol_bits if of_paths["variance_reduction"] else random_bits,
         )

@@ -59,7 +59,7 @@ class _WordDistribution(Distribution, ABC):
             x = values[elements]
             probability = mixture_tail(*parameters)(x, torch.full_like(x[:1], sign)).probability
             found[elements] = torch.where(x.isinf(), found[elements], probability)
-        return found.T.reshape(shape).to(self.loc)
+        return found.clamp(max=1).T.reshape(shape).to(self.loc)  # weights sum to 1 but for rounding
 
     @torch.no_grad()
     def icdf(self, level: float | Float[Tensor, "..."]) -> Float[Tensor, "..."]:

@@ -49,6 +49,17 @@ def test_large_forecasts_keep_the_levels_that_were_asked_for(pipe, forecast, mon
     assert len(large.plot().axes) == 3
 
 
+def test_questions_about_paths_that_are_not_joined_say_so(pipe, forecast, caplog):
+    forecast.aggregate("sum")
+    assert "drawn each by itself" in caplog.text
+    assert "pass joint_draws=True to forecast" in caplog.text
+    caplog.clear()
+    joint = pipe.forecast(data(), 20, num_samples=16, seed=0, joint_draws=True)
+    joint.aggregate("sum"), joint.probability(lambda paths: paths.sum(-1) > 100), joint.time_to_threshold(5.5)
+    pipe.forecast(data(), 1, num_samples=16, seed=0).aggregate("sum")
+    assert not caplog.text
+
+
 def test_the_probability_of_an_event_is_its_share_of_paths(forecast):
     found = forecast.probability(lambda paths: paths.sum(-1) > 100)
     torch.testing.assert_close(found, (forecast.samples.sum(-2) > 100).double().mean(-1))

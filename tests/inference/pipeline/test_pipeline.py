@@ -97,7 +97,7 @@ def test_the_forecast_is_that_of_the_forecaster(pipe, tiny):
     data = waves(45)
     data[5:8] = np.nan
     ours = pipe.forecast(data, HORIZON, num_samples=8, seed=3, missing="model")
-    options = {"seed": 3, "variance_reduction": True, "keep_distribution": True, "joint_steps": True}
+    options = {"seed": 3, "variance_reduction": True, "keep_distribution": True}
     (theirs,) = TotoForecaster(tiny).forecast([data], HORIZON, 8, **options)
     torch.testing.assert_close(ours.samples, theirs.samples[0, 0], **CLOSE)
     torch.testing.assert_close(ours.mean, theirs.mean[0, 0], **CLOSE)
@@ -132,8 +132,7 @@ def test_variates_see_each_other_only_if_told(pipe):
         pipe.forecast(some, 10, num_samples=4, seed=0, multivariate=True).mean for some in (data, other)
     ]
     assert not torch.allclose(together[0][0], together[1][0])
-    options = {"seed": 0, "variance_reduction": True, "keep_distribution": True, "joint_steps": True}
-    theirs = pipe.forecaster.forecast([data], 10, 4, **options)
+    theirs = pipe.forecaster.forecast([data], 10, 4, seed=0, keep_distribution=True, variance_reduction=True)
     torch.testing.assert_close(together[0], theirs[0].mean[0], **CLOSE)
 
 
@@ -185,7 +184,6 @@ def test_known_covariates_are_read_a_patch_before_the_steps_that_they_explain(pi
         series_ids=[number_of("y")],
         keep_distribution=True,
         variance_reduction=True,
-        joint_steps=True,
     )
     torch.testing.assert_close(ours.samples[0], theirs.samples[0, 0], **CLOSE)
     torch.testing.assert_close(ours.median[0], theirs.median[0, 0], **CLOSE)
@@ -359,7 +357,7 @@ def test_predict_gives_paths_for_each_context(pipe, context, shapes):
 def test_predict_is_the_forecast(pipe, tiny):
     data = waves(3, 30)
     paths = pipe.predict(data, 12, 5, seed=1)
-    expected = TotoForecaster(tiny).forecast(list(data), 12, 5, seed=1, joint_steps=True)
+    expected = TotoForecaster(tiny).forecast(list(data), 12, 5, seed=1)
     for one, forecast in zip(paths, expected, strict=True):
         torch.testing.assert_close(one, forecast.samples[0, 0].T, **CLOSE)
 

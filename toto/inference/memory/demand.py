@@ -56,6 +56,7 @@ class Demand:
     series_bytes: int
     use_kv_cache: bool = True
     keep_distribution: bool = False
+    joint_draws: bool = False
 
     def estimate(self, series_at_once: int, paths_at_once: int) -> MemoryEstimate:
         """The bytes of every part."""
@@ -68,7 +69,7 @@ class Demand:
         return MemoryEstimate(
             weights=sum(p.numel() * p.element_size() for p in self.backbone.parameters()),
             prepared=self._prepared(),
-            prefill=rows * max(prefill, 80 * self.num_steps),
+            prefill=rows * max(prefill, 80 * self.num_steps, self._errors_of_the_context()),
             shared_cache=rows * (self.context_tokens * cached + 56 * self.num_steps),
             own_cache=rows * paths_at_once * own_tokens * cached,
             step=rows * paths_at_once * (self._step() + 2 * self.horizon * self.series_bytes),
@@ -107,6 +108,13 @@ class Demand:
             later = max(0, self.horizon - config.patch_size)  # all paths share the first patch
             values += later * 4 * config.k_components * self._head_number
         return self.num_variates * (self.num_samples or 1) * values
+
+    def _errors_of_the_context(self) -> int:
+        """Working bytes of predicting every patch of the context of a row, for joint draws."""
+        if not self.joint_draws:
+            return 0
+        patch_size, head = self.backbone.config.patch_size, self.backbone.output_distribution
+        return self.context_tokens * patch_size * 3 * head.num_outputs * self._head_number
 
     def _step(self) -> int:
         """Working bytes of decoding a patch of one row of one path."""

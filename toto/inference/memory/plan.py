@@ -28,6 +28,7 @@ def estimate_memory(
     samples_per_batch: SupportsIndex | Literal["auto"] = "auto",
     use_kv_cache: bool = True,
     keep_distribution: bool = False,
+    joint_draws: bool = False,
     series_dtype: torch.dtype | str = torch.float32,
     dtype: torch.dtype | str | None = None,
     device: torch.device | str | None = None,
@@ -40,8 +41,8 @@ def estimate_memory(
     Args:
         model: a `Toto`, its backbone, or a `TotoConfig`.
         context_length, prediction_length, num_variates, batch_size: sizes of the forecast.
-        num_samples, samples_per_batch, use_kv_cache, keep_distribution: as in the forecast; what "auto"
-            gives depends on the memory that is free now.
+        num_samples, samples_per_batch, use_kv_cache, keep_distribution, joint_draws: as in the forecast; what
+            "auto" gives depends on the memory that is free now.
         series_dtype: of the forecast; float64 if the series are in float64 or whole numbers.
         dtype, device: of the weights (None: as they are; of a configuration, float32 on the host). A dtype
             is given as for `Toto.from_pretrained`, by its name if you like.
@@ -65,6 +66,7 @@ def estimate_memory(
         series_bytes=series_bytes(series_dtype),
         use_kv_cache=flag("use_kv_cache", use_kv_cache),
         keep_distribution=flag("keep_distribution", keep_distribution),
+        joint_draws=flag("joint_draws", joint_draws),
     )
     at_most, budget = count_or_auto("samples_per_batch", samples_per_batch), memory_budget(place)
     series = series_at_once(demand, at_most, budget)

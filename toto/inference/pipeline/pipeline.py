@@ -114,7 +114,7 @@ class TotoPipeline:
         quantile_levels: Sequence[float] = DECILES,
         seed: SupportsIndex | None = None,
         keep_samples: bool = True,
-        joint_steps: bool = True,
+        joint_draws: bool = False,
         tails: str = "error",
         decode_block_size: SupportsIndex | None = None,
         progress: Progress | None = None,
@@ -163,12 +163,13 @@ class TotoPipeline:
             seed: makes the paths repeatable (None: from the global random state). A series draws the same
                 ones by its name, or in arrays by its place, whichever others there are.
             keep_samples: False keeps no paths, to save memory in very large forecasts.
-            joint_steps: True joins the steps of a patch in every path as the errors of the context were
-                joined, for questions about whole paths. False draws each by itself, as the model does: sums
-                of paths are then spread far too little, and a forecast takes less time.
+            joint_draws: True draws the steps of a patch, and series that see each other, joined as the errors
+                of the context were: for questions about whole paths. False draws each by itself, as the model
+                does, in half the time: sums of paths are spread far too little, but their quantiles are those
+                of more paths.
             tails: of models that predict quantiles (Toto 2.0: 0.1 to 0.9): "error" has none outside them,
                 "exponential" those of `QuantileDistribution`, a stated model of what was not predicted. Such
-                models draw no paths, and do not read `num_samples`, `seed`, `keep_samples` and `joint_steps`.
+                models draw no paths, and do not read `num_samples`, `seed`, `keep_samples` and `joint_draws`.
             decode_block_size: of such models: steps that are predicted at once, a multiple of the patch size,
                 for horizons beyond about 1000 steps; None: all, which is fastest.
             progress: called as progress(done, total) as parts are done.
@@ -183,7 +184,7 @@ class TotoPipeline:
             quantile_levels=quantile_levels,
             seed=seed,
             keep_samples=keep_samples,
-            joint_steps=joint_steps,
+            joint_draws=joint_draws,
             missing=missing,
             tails=tails,
             decode_block_size=decode_block_size,

@@ -51,7 +51,6 @@ def predict_paths(
         count("num_samples", num_samples),
         samples_per_batch,
         seed=seed,
-        joint_steps=True,
     )
     paths = [forecast.samples[0].movedim(-1, 0).cpu() for forecast in forecasts]  # type: ignore[index]
     return [some[:, 0] if np.ndim(entry) == 1 else some for some, entry in zip(paths, entries, strict=True)]
@@ -73,13 +72,7 @@ def predict_quantiles(
         forecasts: Any = forecaster.forecast(seen, horizon, **AS_PUBLISHED)
     else:
         forecasts = forecaster.forecast(
-            seen,
-            horizon,
-            ENOUGH_PATHS,
-            seed=seed,
-            variance_reduction=True,
-            keep_distribution=True,
-            joint_steps=True,
+            seen, horizon, ENOUGH_PATHS, seed=seed, variance_reduction=True, keep_distribution=True
         )
     quantiles = [forecast.quantile(list(wanted))[:, 0].movedim(0, -1).cpu() for forecast in forecasts]
     means = [forecast.mean[0].cpu() for forecast in forecasts]

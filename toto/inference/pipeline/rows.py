@@ -80,12 +80,14 @@ class SampledRows(Rows):
     paths: or None if they were not kept.
     quantiles: by level, those that were asked for; more as they are computed.
     parts: the distributions of all rows, or None if they were not kept.
+    joint: whether steps and rows of a path go together as the errors of the context did.
     """
 
     means: Steps
     paths: Float[Tensor, "rows horizon samples"] | None
     quantiles: dict[float, Steps]
     parts: list[Part] | None
+    joint: bool
 
     @property
     def mean(self) -> Steps:

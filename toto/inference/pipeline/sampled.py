@@ -52,7 +52,7 @@ def forecasts_of_batches(
                 series_ids=[inputs.numbers[place] for place in batch.places],
                 variance_reduction=True,
                 keep_distribution=True,
-                joint_steps=settings.joint_steps,
+                joint_draws=settings.joint_draws,
                 future_exogenous_variables=batch.known_future,
                 progress=_counted_from(num_done * patches, len(inputs.series) * patches, progress),
             )
@@ -87,7 +87,11 @@ class _Result:
         levels = [] if kept else sorted({0.5, *settings.levels})
         samples = mean.new_empty(*mean.shape, settings.num_samples) if settings.keep_samples else None
         self.rows = SampledRows(
-            mean, samples, {level: torch.empty_like(mean) for level in levels}, [] if kept else None
+            mean,
+            samples,
+            {level: torch.empty_like(mean) for level in levels},
+            [] if kept else None,
+            settings.joint_draws,
         )
 
     def put(self, batch: SeriesBatch, forecast: Forecast) -> None:

@@ -14,7 +14,7 @@ class ForecastSettings:
     missing: what missing values become: "model", what the model was trained to read them as; "interpolate";
         "auto": "model", but "interpolate" for models that read them as 0.
     num_samples, seed, keep_samples: of models that draw paths; others do not read them.
-    joint_steps: of these too: whether the steps of a patch are joined, for questions about whole paths.
+    joint_draws: of these too: whether steps and variates are joined, for questions about whole paths.
     tails: of models that predict quantiles: "error", or "exponential" for a model of what lies outside them.
     decode_block_size: of such models too: steps that are predicted at once; None: all.
 
@@ -28,7 +28,7 @@ class ForecastSettings:
     levels: tuple[float, ...]
     seed: int
     keep_samples: bool = True
-    joint_steps: bool = True
+    joint_draws: bool = False
     missing: str = "auto"
     tails: str = "error"
     decode_block_size: int | None = None

@@ -1,9 +1,9 @@
-"""Paths whose steps within a patch go together, as the errors of the context did.
+"""Paths whose steps and variates go together within a patch, as the errors of the context did.
 
 The model predicts every step of a patch by itself and tells nothing of how they go together. Drawn each by
 itself, they jump about where a real series would stay too high or too low for a while: sums of such paths
 are spread far too little. Here they are joined by a Gaussian copula, which leaves the distribution of every
-single step as it is.
+single step as it is; and so are the variates that see each other.
 """
 
 from typing import NamedTuple
@@ -16,54 +16,63 @@ from toto.inference.context import Context
 from toto.inference.decoding import Randomness, Values
 from toto.kernels import accumulation_dtype
 from toto.model.backbone import PredictiveDistribution, TotoBackbone, TotoOutput
+from toto.model.groups import visible_variates
 
 # What is taken for known before a patch of the context is looked at, in patches: the correlation of steps is
 # _SHARED * _DECAY ** lag, about what errors of the bundled model have on real series.
 _PATCHES_KNOWN = 4
 _SHARED, _DECAY = 0.9, 0.97
 _DECAYS = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.93, 0.95, 0.965, 0.98, 0.99, 0.995, 1.0)
-_MOST_SHARED = 0.999  # else the correlations of steps that never part have no root
+_MOST_SHARED = 0.999  # else steps that all go together have a singular correlation
 _FARTHEST = 5.0  # a single step that nobody expected says little of its neighbours
 
-Root = Float[Tensor, "batch variates steps steps"]
+
+class Roots(NamedTuple):
+    """Lower triangular roots of correlations: between the variates of a series, and between its steps.
+
+    The correlation of two places is the product of both.
+    """
+
+    variates: Float[Tensor, "batch variates variates"]
+    steps: Float[Tensor, "batch variates steps steps"]
 
 
 class JointDraw:
-    """One draw of every step for each sample path, the steps of a patch joined.
+    """One draw of every step for each sample path, joined over the steps of a patch and over variates.
 
-    Normal numbers with the correlation of the steps become levels, and the levels values: their quantiles.
-
-    Args:
-        root: the lower triangular root of the correlations, of `correlation_root`.
+    Normal numbers with the correlations become levels, and the levels values: their quantiles.
     """
 
-    def __init__(self, randomness: Randomness, root: Root) -> None:
+    def __init__(self, randomness: Randomness, roots: Roots) -> None:
         self.randomness = randomness
-        self.root = root
+        self.roots = roots
 
     def __call__(self, prediction: TotoOutput, start: int) -> Values:
         """Values of the steps from `start` on."""
         _, num_variates, _, num_steps = prediction.distribution.batch_shape
-        word = self.randomness.of_steps(start, num_steps, num_variates)[..., 0]
-        normal = torch.special.ndtri((word.to(self.root) + 0.5) / 2**32)
-        level = torch.special.ndtr(normal @ self.root[..., :num_steps, :num_steps].mT)
-        rounding = torch.finfo(level.dtype).eps
+        word = self.randomness.of_steps(start, num_steps, num_variates)[..., 0].to(self.roots.steps)
+        rounding = torch.finfo(word.dtype).eps
+        normal = torch.special.ndtri(((word + 0.5) / 2**32).clamp(max=1 - rounding))
+        normal = torch.einsum("bvw,bwst->bvst", self.roots.variates, normal)
+        level = torch.special.ndtr(normal @ self.roots.steps[..., :num_steps, :num_steps].mT)
         drawn = _quantiles(prediction.distribution, level.clamp(rounding, 1 - rounding))
         return prediction.loc + prediction.scale * drawn
 
 
-def correlation_root(backbone: TotoBackbone, context: Context) -> Root:
-    """The lower triangular root of the correlations between the steps of a patch, for every variate.
+def correlation_roots(backbone: TotoBackbone, context: Context) -> Roots:
+    """The roots of the correlations of the errors with which the context was predicted patch by patch.
 
-    They are those of the errors with which the context was predicted patch by patch, in normal units, as a
-    function a * b ** lag of the lag: so few patches tell no more. A short context counts beside a guess.
+    Errors are in normal units. The correlation of steps is shared * decay ** lag and at least 0, as few
+    patches tell no more. The guess counts as much as a few patches. Variates that do not see each other are
+    not joined.
     """
     errors = _normal_errors(backbone, context)
+    visible = visible_variates(backbone.patch_groups(context.group_ids[..., -backbone.config.patch_size :]))
     shared, decay = _fitted(*_correlations(errors))
     steps = torch.arange(errors.values.shape[-1], device=shared.device)
     correlation = shared[..., None, None] * decay[..., None, None] ** (steps[:, None] - steps).abs()
     correlation.diagonal(dim1=-2, dim2=-1).fill_(1.0)
-    return torch.linalg.cholesky(correlation)
+    return Roots(_variate_root(errors.values, visible), torch.linalg.cholesky(correlation))
 
 
 class _Errors(NamedTuple):
@@ -113,7 +122,7 @@ def _correlations(
 def _fitted(
     correlation: Float[Tensor, "batch variates lags"], pairs: Float[Tensor, " lags"]
 ) -> tuple[Float[Tensor, "batch variates"], Float[Tensor, "batch variates"]]:
-    """a and b of the a * b ** lag that is nearest to the correlations, in squares over all pairs."""
+    """The shared * decay ** lag that is nearest to the correlations, in squares over all pairs."""
     decays = torch.tensor(_DECAYS).to(correlation)
     powers = decays[:, None] ** torch.arange(1, correlation.shape[-1]).to(decays)
     wanted, weights = correlation[..., 1:], pairs[1:]
@@ -122,6 +131,21 @@ def _fitted(
     misfit = ((wanted[..., None, :] - shared[..., None] * powers).square() * weights).sum(-1)
     best = misfit.argmin(-1, keepdim=True)
     return shared.gather(-1, best)[..., 0], decays[best[..., 0]]
+
+
+def _variate_root(
+    errors: Float[Tensor, "batch variates patches steps"],
+    visible: Bool[Tensor, "batch 1 variates variates"] | None,
+) -> Float[Tensor, "batch variates variates"]:
+    """The root of the correlations of variates at one step; the guess is that they have none."""
+    flat = errors.flatten(-2)
+    together = flat @ flat.mT
+    together.diagonal(dim1=-2, dim2=-1).add_(_PATCHES_KNOWN * errors.shape[-1])
+    size = together.diagonal(dim1=-2, dim2=-1).sqrt()
+    correlation = together / (size[..., None] * size[..., None, :])
+    if visible is not None:
+        correlation = torch.where(visible[:, 0], correlation, 0.0)
+    return torch.linalg.cholesky(correlation)
 
 
 def _quantiles(distribution: PredictiveDistribution, level: Values) -> Values:
