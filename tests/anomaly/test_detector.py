@@ -79,12 +79,33 @@ def test_a_saved_detector_finds_the_same(tiny, tmp_path, kind):
     np.testing.assert_array_equal(after.scores, before.scores)
 
 
+def test_a_detector_loaded_with_other_weights_warns_until_it_is_fitted_anew(make_tiny, tmp_path, caplog):
+    path, model, other = tmp_path / "detector.json", make_tiny(), make_tiny()
+    with torch.no_grad():
+        next(iter(other.parameters())).add_(0.1)
+    LikelihoodDetector(model).fit(waves()).save(path)
+    for same in (model, make_tiny().float(), TotoForecaster(model)):
+        load_detector(path, same)
+    assert not caplog.messages
+    loaded = load_detector(path, other)
+    assert "fitted with other weights than those of this model" in caplog.text
+    assert "fit it anew" in caplog.text
+    caplog.clear()
+    loaded.save(path)  # what was learnt is still of the first weights
+    load_detector(path, other)
+    assert len(caplog.messages) == 1
+    caplog.clear()
+    loaded.fit(waves()).save(path)
+    load_detector(path, other)
+    assert not caplog.messages
+
+
 def test_files_that_are_no_detectors_are_named(tiny, tmp_path):
     path = tmp_path / "detector.json"
     with pytest.raises(InputError, match="no such file; save a fitted detector there first"):
         load_detector(path, tiny)
     LikelihoodDetector(tiny).fit(waves()).save(path)
-    for change in ({"version": 99}, {"kind": "crystal ball"}, {"calibration": {}}):
+    for change in ({"version": 99}, {"version": 1}, {"kind": "crystal ball"}, {"calibration": {}}):
         path.write_text(json.dumps(json.loads(path.read_text()) | change))
         with pytest.raises(InputError, match="not a detector that this version of toto wrote"):
             load_detector(path, tiny)

@@ -1,10 +1,14 @@
 """What detectors refuse, with the message of each, and what they take although it looks wrong."""
 
+import json
+from datetime import datetime
+
 import numpy as np
 import pytest
 
 from toto import InputError, TotoPipeline
 from toto.anomaly.detectors import LikelihoodDetector, load_detector
+from toto.anomaly.score import score
 
 STEPS = 120
 
@@ -47,6 +51,31 @@ def fitted(tiny):
             "times must ascend, got 3 after 4 at step 3: sort the steps, and keep one of each time",
         ),
         (
+            lambda detector: detector.detect(noise(), [0.0, np.nan, *range(2, STEPS)]),
+            "times must be known of all steps, got nan at step 1: give it, or leave the step out",
+        ),
+        (
+            lambda detector: detector.detect(noise(), np.array(["2024-01-01", "NaT"] * 60, "M8[D]")),
+            "times must be known of all steps, got NaT at step 1: give it, or leave the step out",
+        ),
+        (
+            lambda detector: detector.detect(noise(), [*range(STEPS - 1), None]),
+            "times must be known of all steps, got None at step 119: give it, or leave the step out",
+        ),
+        (
+            lambda detector: detector.detect(noise(), [*range(STEPS - 1), datetime(2024, 1, 1)]),
+            "times must be of one kind, to be put in order: '>' not supported between instances "
+            "of 'datetime.datetime' and 'int'",
+        ),
+        (
+            lambda detector: detector.detect(noise(), [np.zeros(2)] * STEPS),
+            "times must hold a stamp for each of 120 steps, got shape (120, 2)",
+        ),
+        (
+            lambda detector: score(detector.model, noise(), shown=noise(num_steps=60)),
+            "shown must have the shape of series, (1, 2, 120) as [batch, variates, time], got (1, 2, 60)",
+        ),
+        (
             lambda detector: LikelihoodDetector(detector.model, "often"),
             'false_alarms must be a rate like "1/week", "2/day" or "1/5000 steps", got \'often\'',
         ),
@@ -56,7 +85,21 @@ def fitted(tiny):
             "a rate per steps like 1/5000 steps",
         ),
     ],
-    ids=["unfitted", "all missing", "too short", "other variates", "times", "no rate", "no interval"],
+    ids=[
+        "unfitted",
+        "all missing",
+        "too short",
+        "other variates",
+        "times",
+        "time NaN",
+        "time NaT",
+        "time None",
+        "dates and numbers",
+        "times of two axes",
+        "shown",
+        "no rate",
+        "no interval",
+    ],
 )
 def test_bad_input_is_refused_with_a_message_that_says_what_to_do(fitted, call, message):
     with pytest.raises(InputError) as error:
@@ -109,3 +152,49 @@ def test_a_floor_of_numpy_is_saved(tiny, tmp_path):
     detector = LikelihoodDetector(tiny, 0.01, floor=np.float32(0.5)).fit(noise())
     detector.save(tmp_path / "d.json")
     assert load_detector(tmp_path / "d.json", tiny).floor == 0.5
+
+
+def test_times_that_are_no_array_are_refused(fitted):
+    with pytest.raises(InputError, match=r"times must be dates or numbers, got \[\[1\], \[1, 2\]\]: "):
+        fitted.detect(noise(), [[1], [1, 2]])
+
+
+@pytest.mark.parametrize("coverage", ["a", None, 1, 0.0, np.nan, [0.9]])
+@pytest.mark.usefixtures("as_users_call")
+def test_a_coverage_that_is_no_probability_is_refused_at_once(tiny, coverage):
+    for call in (
+        lambda: LikelihoodDetector(tiny, coverage=coverage),
+        lambda: score(tiny, noise(), coverage=coverage),
+        lambda: TotoPipeline(tiny).score(noise(), coverage=coverage),
+    ):
+        with pytest.raises(InputError, match="coverage must be a probability between 0 and 1, got"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda learned: learned.update(thresholds=["high"]), r"thresholds must be numbers, got \['high'\]"),
+        (
+            lambda learned: learned.update(thresholds=[float("nan")]),
+            r"thresholds must be numbers, got \[nan\]",
+        ),
+        (lambda learned: learned.update(thresholds=[]), r"for each group, got 2, 2, 2 and 0"),
+        (lambda learned: learned.update(tails=[]), r"one for each variate, .* got 2, 0, 2 and 1"),
+        (lambda learned: learned.update(group_ids=[float("inf"), 0]), "OverflowError"),
+        (lambda learned: learned["units"][0].pop(), "TypeError"),
+        (
+            lambda learned: learned["tails"][0].update(scale="x"),
+            "log10_beyond, scale, num_values must be numb",
+        ),
+        (lambda learned: learned["tails"][0]["levels"].pop(), "levels must have a share each, got"),
+    ],
+)
+def test_a_file_whose_numbers_are_damaged_is_refused_as_it_is_loaded(fitted, tmp_path, change, message):
+    path = tmp_path / "d.json"
+    fitted.save(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    change(content["calibration"])
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=rf"d.json: not a detector that .* wrote .*{message}"):
+        load_detector(path, fitted.model)

@@ -111,6 +111,13 @@ def test_a_detection_is_drawn_with_names_and_times(pipe):
         apart.plot(2)
 
 
+@pytest.mark.usefixtures("as_users_call")
+def test_a_place_that_is_no_number_is_named(pipe):
+    found = pipe.detect(long_frame().pivot(index="ds", columns="host", values="y")[["a", "b"]])
+    with pytest.raises(InputError, match="place must be that of one of 2 series, from 0, got 'a'"):
+        found.plot("a")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

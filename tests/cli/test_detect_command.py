@@ -34,6 +34,20 @@ def test_events_are_printed_written_and_drawn(toto_command, spiked_file):
     assert spiked_file.with_name("out.png").stat().st_size > 10_000
 
 
+def test_events_of_the_clean_part_are_marked_in_the_table(toto_command, spiked_file):
+    done = toto_command("detect", spiked_file, "--false-alarms", "4/day", "--out", "events.csv")
+    clean = pd.read_csv("events.csv").set_index("start")["in_clean_part"]
+    assert clean.any()
+    assert not clean.all()
+    lines = [text.strip() for text in done.stdout.splitlines()]
+    rows = {text[:19]: text.endswith("*") for text in lines if text.startswith("2026-")}
+    assert rows == clean.to_dict()
+    note = "* in the clean part: calibrated on as if it were usual; --clean sets the share."
+    assert note in done.stdout
+    rare = toto_command("detect", spiked_file, "--false-alarms", "1/year")
+    assert "*" not in rare.stdout
+
+
 def test_one_column_and_other_detectors_can_be_asked_for(toto_command, spiked_file):
     for detector in ("deviation", "quantile", "z-score"):
         done = toto_command("detect", spiked_file, "--column", "load", "--detector", detector)

@@ -111,6 +111,26 @@ def test_without_a_history_the_first_rows_are_collected(settings, caplog):
     assert [alarm["time"] for alarm in found] in ([], ["2026-01-01 01:30:00"])  # 10 is part of the past
 
 
+@pytest.mark.parametrize(
+    ("lines", "came"),
+    [([], "none"), ([HEADER], "none"), ([HEADER, "soon,1,1\n"], "none"), ([HEADER, line(0)], 1)],
+)
+def test_rows_that_end_before_watching_began_are_an_error(settings, tmp_path, lines, came):
+    message = f"nothing was watched: it takes 32 rows to begin with, got {came}: give more, or a --history"
+    with pytest.raises(InputError, match=message):
+        alarms(lines, settings(history=None, state=tmp_path / "watch.state"))
+    assert alarms(lines, settings()) == []  # which has begun with its history
+
+
+def test_the_command_that_never_watched_ends_with_code_2(model_folder):
+    from toto.cli.app import app
+
+    lines = HEADER + "".join(map(line, range(31)))
+    result = testing.CliRunner().invoke(app, ["watch", "--model", str(model_folder)], input=lines)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "it takes 32 rows to begin with, got 31" in " ".join(result.stderr.split())
+
+
 def test_watching_goes_on_from_its_state(settings, tmp_path):
     whole = [HEADER, *(line(step, 900 if step == 350 else None) for step in range(300, 360))]
     state = settings(state=tmp_path / "watch.state")
@@ -262,7 +282,7 @@ def test_steps_that_change_make_watching_begin_anew(settings, caplog, every):
 )
 def test_first_rows_that_are_wrong_do_not_end_watching(settings, caplog, wrong):
     caplog.set_level(logging.INFO)
-    rows = wrong + [numbers(step) for step in range(2, 60)]
+    rows = wrong + [numbers(step) for step in range(2, 80)]
     for place in (0, 3):
         alarms(rows[-place:] + rows[:-place] if place else rows, settings(history=None))
     assert "watching cpu, load every 1 s" in caplog.text
@@ -281,7 +301,9 @@ def test_columns_without_numbers_are_left_out_with_one_note_each(settings, caplo
 
 
 def test_rows_without_any_number_cannot_be_begun_with(settings, caplog):
-    alarms([numbers(step, cpu="a", load="b") for step in range(40)], settings(history=None))
+    rows = [numbers(step, cpu="a", load="b") for step in range(40)]
+    with pytest.raises(InputError, match=r"got 40: rows must hold at least 20 observed steps"):
+        alarms(rows, settings(history=None))
     assert "watching cannot begin with these rows: rows must hold at least 20 observed steps" in caplog.text
 
 

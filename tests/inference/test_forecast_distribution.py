@@ -10,6 +10,7 @@ import torch
 from toto import InputError, MaskedTimeseries, TotoForecaster
 from toto.inference.forecast_distribution import ForecastDistribution
 from toto.inference.memory import estimate_memory
+from toto.inference.quantile_distribution import QuantileDistribution
 from toto.model.distribution import MixtureOfStudentTs
 
 LEVELS = [0.01, 0.1, 0.5, 0.9, 0.99]
@@ -139,6 +140,17 @@ def test_intervals_hold_their_coverage(tiny):
     for wrong in (1.5, -0.1, math.nan):
         with pytest.raises(InputError, match="coverage must be a probability from 0 to 1, got"):
             distribution.interval(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["a", None, [0.5, 0.9]])
+@pytest.mark.usefixtures("as_users_call")
+def test_a_coverage_that_is_no_number_is_named(tiny, wrong):
+    kept = forecast(tiny, series(1, 2, 40)).distribution
+    told = QuantileDistribution(torch.zeros(1, 2, 20, 3), (0.1, 0.5, 0.9))
+    for distribution in (kept, told):
+        with pytest.raises(InputError, match="coverage must be a probability from 0 to 1, got") as error:
+            distribution.interval(wrong)
+        assert str(error.value).endswith(repr(wrong))
 
 
 def test_mean_and_variance_are_those_of_many_draws_and_of_the_density(tiny):

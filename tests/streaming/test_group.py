@@ -139,6 +139,24 @@ def test_an_error_leaves_all_streams_as_they_were(tiny):
         ),
         (lambda g: StreamGroup("toto-nano"), "model must be a Toto or its backbone"),
         (lambda g: g.add({"a": walks(2, 9)}), "histories must be of new streams, got 'a': remove it first"),
+        (lambda g: g.add([[1.0]]), r"histories must be by stream, a dict such as {'host-1': ...}, got list"),
+        (
+            lambda g: g.add({"c": [1.0]}, times=[3]),
+            "times must be by stream, .* got list: a series by itself",
+        ),
+        (
+            lambda g: g.append([1.0]),
+            "values must be by stream, a dict .* got list: a series by itself is a S",
+        ),
+        (lambda g: g.append({"a": [1, 2]}, times=[3]), "times must be by stream, .* got list"),
+        (
+            lambda g: StreamGroup(g.backbone, one_step_ahead="no"),
+            "one_step_ahead must be True or False, got 'no'",
+        ),
+        (
+            lambda g: g.append({"a": [1, 2]}).interval("a"),
+            "coverage must be a probability from 0 to 1, got 'a'",
+        ),
         (lambda g: g.add({}), "histories must hold at least one stream, got none"),
         (
             lambda g: g.add({"c": [1.0]}),
@@ -151,6 +169,7 @@ def test_an_error_leaves_all_streams_as_they_were(tiny):
         (lambda g: g.forecast(5, ids=["z"]), "there is no stream 'z'"),
     ],
 )
+@pytest.mark.usefixtures("as_users_call")
 def test_what_breaks_a_rule_is_named(tiny, wrong, message):
     group = StreamGroup(tiny)
     group.add({"a": walks(2, 20)})

@@ -179,6 +179,31 @@ def test_histories_that_break_a_rule_are_named(pipe, tmp_path):
         pipe.stream(frame[:60], id_column="host").save(tmp_path / "dates.stream")
 
 
+def named(rows: list) -> "pd.DataFrame":
+    """A long frame of series by (group, id)."""
+    times = pd.date_range("2026-01-01", periods=40, freq="h")
+    parts = [pd.DataFrame({"group": g, "unique_id": i, "ds": times, "y": walk(40, n)}) for g, i, n in rows]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("begin", ["stream", "watch"])
+def test_series_whose_names_are_written_alike_are_refused_rather_than_lost(pipe, begin):
+    grouped = named([("g", "a; b", 0), ("h", "a", 1), ("h", "b", 2)])
+    message = r"got \['a; b'\] and \['a', 'b'\], which both are 'a; b': rename one of them"
+    with pytest.raises(InputError, match=message):
+        getattr(pipe, begin)(grouped, group="group")
+    targets = named([(0, "a", 1), (0, "a, b", 2)]).rename(columns={"y": "c"}).assign(**{"b, c": 1.0})
+    with pytest.raises(
+        InputError, match=r"\('a', 'b, c'\)\] and \[\('a, b', 'c'\)\], which both are 'a, b, c'"
+    ):
+        getattr(pipe, begin)(targets, columns=["c", "b, c"])
+    mixed = named([(0, 1, 1), (0, "1", 2)])
+    with pytest.raises(InputError, match=r"got \[1\] and \['1'\], which both are '1': rename one of them"):
+        getattr(pipe, begin)(mixed)
+    apart = named([("g", "a", 0), ("g", "b", 1), ("h", "c", 2), ("h", "d", 3)])
+    assert len(getattr(pipe, begin)(apart, group="group")) == 2
+
+
 def test_single_stamps_are_read_as_those_of_the_history_were(pipe):
     counter = pd.DataFrame({"time": np.arange(20260290, 20260320), "x": walk(30)})  # no dates: there is a 290
     stream = pipe.stream(counter)

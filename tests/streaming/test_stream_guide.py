@@ -16,6 +16,8 @@ def test_the_code_of_the_guide_runs(tmp_path, monkeypatch):
     assert len(names["stream"]) == 2
     assert names["stream"].group.num_steps("load") == 600
     assert names["one"].num_steps == 515
+    assert (names["scores"].ids, names["scores"].values.shape) == (("host-0", "host-7"), (2, 1, 1))
+    assert len(names["group"]) == 99
     assert [one.value for alarm in names["alarms"] for one in alarm.variates] == [200]
     assert repr(names["watch"]) == "SeriesWatch(1 series, 600 steps)"
     assert names["forecast"].samples.shape == (1, 1, 96, 256)

@@ -14,8 +14,8 @@ from toto.alarms.past import past_scores, scores_of_each
 from toto.anomaly.calibration import Unit, as_seen, in_units, out_of_units, units_of
 from toto.anomaly.detector import Detector
 from toto.anomaly.scores import Scores
+from toto.anomaly.weights import weights_of
 from toto.errors import InputError
-from toto.model.fingerprint import fingerprint
 from toto.streaming.group import StreamGroup
 from toto.streaming.member import History
 
@@ -161,8 +161,7 @@ class WatchedStreams:
     @cached_property
     def _weights(self) -> str:
         """Which weights predict."""
-        weights = self.group.backbone.state_dict()
-        return fingerprint({name.replace("._orig_mod.", "."): w for name, w in weights.items()})
+        return weights_of(self.group.backbone)
 
     def _shown(self, key: Hashable, values: Values) -> Values:
         """What the model is shown of values."""

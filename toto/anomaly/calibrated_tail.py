@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from toto.anomaly.inputs import real_numbers
 from toto.errors import InputError
 
 Values = Float[np.ndarray, "..."]
@@ -70,6 +71,14 @@ class CalibratedTail:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "CalibratedTail":
-        """What `to_json` gave."""
-        numbers = (found[name] for name in ("log10_beyond", "scale", "num_values"))
-        return cls(tuple(found["levels"]), tuple(found["log10_shares"]), *numbers)
+        """What `to_json` gave.
+
+        Raises:
+            InputError: no numbers, or no share for a level.
+        """
+        levels, shares = (real_numbers(name, found[name]) for name in ("levels", "log10_shares"))
+        if not levels or len(levels) != len(shares):
+            raise InputError(f"levels must have a share each, got {len(levels)} and {len(shares)} shares")
+        names = ("log10_beyond", "scale", "num_values")
+        beyond, scale, count = real_numbers(", ".join(names), [found[name] for name in names])
+        return cls(levels, shares, beyond, scale, int(count))

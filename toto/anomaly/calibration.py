@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from toto.anomaly.calibrated_tail import CalibratedTail
+from toto.anomaly.inputs import real_numbers
 from toto.errors import InputError
 
 Values = Float[np.ndarray, "variates time"]
@@ -78,13 +79,24 @@ class Calibration:
 
     @classmethod
     def from_json(cls, found: dict[str, Any]) -> "Calibration":
-        """What `to_json` gave."""
-        return cls(
-            tuple(Unit(*numbers) for numbers in found["units"]),
+        """What `to_json` gave.
+
+        Raises:
+            InputError: no numbers, or not one of each for every variate or group.
+        """
+        read = cls(
+            tuple(Unit(*real_numbers("units", numbers)) for numbers in found["units"]),
             tuple(CalibratedTail.from_json(tail) for tail in found["tails"]),
-            tuple(found["group_ids"]),
-            tuple(found["thresholds"]),
+            tuple(int(number) for number in real_numbers("group_ids", found["group_ids"])),
+            real_numbers("thresholds", found["thresholds"]),
         )
+        counts = len(read.units), len(read.tails), len(read.group_ids)
+        if len(set(counts)) > 1 or not read.units or len(read.thresholds) != len(set(read.group_ids)):
+            raise InputError(
+                "units, tails and group_ids must be one for each variate, and thresholds one for each group, "
+                f"got {counts[0]}, {counts[1]}, {counts[2]} and {len(read.thresholds)}"
+            )
+        return read
 
 
 def units_of(values: Values, floor: float | int | None) -> tuple[Unit, ...]:

@@ -15,10 +15,11 @@ from toto.anomaly.calibration import Calibration, Unit, as_seen, in_units, out_o
 from toto.anomaly.combine import COMBINATIONS, to_blame
 from toto.anomaly.detection import Detection, Event
 from toto.anomaly.events import Rule
-from toto.anomaly.inputs import ascending_times, one_series, real_number
+from toto.anomaly.inputs import ascending_times, one_series, open_coverage, real_number
 from toto.anomaly.rate import false_alarms_per_step
 from toto.anomaly.score import score
 from toto.anomaly.scores import Scores
+from toto.anomaly.weights import weights_of
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
 from toto.inference.arguments import count, one_of, whole_number
@@ -26,7 +27,7 @@ from toto.inference.arguments import count, one_of, whole_number
 Values = Float[np.ndarray, "variates time"]
 Statistic = Float[torch.Tensor, "variates time"]
 
-VERSION = 1  # of the files
+VERSION = 2  # of the files
 _WARM_UP = 0.25  # share of a clean stretch that only gives context: the model errs more while it knows little
 _DIRECTIONS = ("both", "above", "below")
 
@@ -88,8 +89,9 @@ class Detector(ABC):
         self.floor = least
         self.max_steps_ahead = None if max_steps_ahead is None else count("max_steps_ahead", max_steps_ahead)
         self.context_length = count("context_length", context_length)
-        self.coverage = coverage
+        self.coverage = open_coverage(coverage)
         self.calibration: Calibration | None = None
+        self.weights: str | None = None  # of a calibration from a file: with which it was made
 
     @abstractmethod
     def statistic(self, scores: Scores) -> Float[torch.Tensor, "batch variates time"]:
@@ -186,17 +188,18 @@ class Detector(ABC):
             "floor": self.floor,
             "max_steps_ahead": self.max_steps_ahead,
             "context_length": self.context_length,
-            "coverage": float(self.coverage),
+            "coverage": self.coverage,
         }
         return {"kind": self.kind, "options": options, "calibration": self.fitted().to_json()}
 
     def save(self, path: str | Path) -> None:
-        """Write the options and what was learned to a JSON file; the model is not in it.
+        """Write the options and what was learned to a JSON file; of the model only which weights it has.
 
         Raises:
             InputError: the detector is not fitted, or no file can be written there.
         """
-        content = {"version": VERSION} | self.to_json()
+        learned = self.to_json()
+        content = {"version": VERSION, "weights": self.weights or weights_of(self.model)} | learned
         try:
             Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
@@ -222,6 +225,7 @@ class Detector(ABC):
         learned = Calibration(units_of(values[:, clean], self.floor), (), tuple(ids), ())
         scores = self._score(series, learned)
         self.calibration = self.learn(scores.steps(settled), learned.units, learned.group_ids)
+        self.weights = None
         return scores
 
     def _score(self, series: MaskedTimeseries, calibration: Calibration) -> Scores:

@@ -1,6 +1,7 @@
 """The detectors to choose from, and reading one from its file."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,10 @@ from jaxtyping import Float
 from toto.anomaly.calibration import Calibration
 from toto.anomaly.detector import VERSION, Detector
 from toto.anomaly.scores import Scores
+from toto.anomaly.weights import weights_of
 from toto.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 class LikelihoodDetector(Detector):
@@ -73,20 +77,31 @@ DETECTORS: dict[str, type[Detector]] = {
 def load_detector(path: str | Path, model: Any) -> Detector:
     """The detector in a file that `Detector.save` wrote, for the model that it was fitted with.
 
+    Another model, or one with other weights, is told of by a warning in the log: the thresholds are those of
+    the weights, and with others alarms are false or missing until the detector is fitted anew.
+
     Raises:
-        InputError: no such file, or not one of a detector.
+        InputError: no such file, not one of a detector, or no model.
     """
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
         if found["version"] != VERSION:
             raise ValueError(f"version {found['version']}")
-        return detector_from_json(found, model)
+        detector = detector_from_json(found, model)
+        detector.weights = str(found["weights"])
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; save a fitted detector there first") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read as a file of a detector: {error}") from error
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: not a detector that this version of toto wrote ({error!r})") from error
+    if detector.weights != weights_of(model):
+        log.warning(
+            "%s: the detector was fitted with other weights than those of this model, so its thresholds do "
+            "not hold: fit it anew, on a stretch without anomalies",
+            path,
+        )
+    return detector
 
 
 def detector_from_json(found: dict[str, Any], model: Any) -> Detector:

@@ -6,6 +6,7 @@ from typing import Any, SupportsIndex
 import torch
 from torch import Tensor
 
+from toto.anomaly.inputs import open_coverage
 from toto.anomaly.scores import Scores
 from toto.anomaly.teachers import Teacher, teacher_of
 from toto.anomaly.windows import Window, windows_of
@@ -63,11 +64,15 @@ def score(
         raise InputError(
             f"context_length must be at least a patch of {teacher.patch_size} steps, got {at_most}"
         )
-    if not 0 < coverage < 1:
-        raise InputError(f"coverage must be a probability between 0 and 1, got {coverage!r}")
+    within = open_coverage(coverage)
     judged = _context(teacher, series)
     context = judged if shown is None else _context(teacher, shown)
-    scoring = _Scoring(teacher, context, judged, min(ahead, teacher.stride), at_most, coverage)
+    if context.series.shape != judged.series.shape:
+        raise InputError(
+            f"shown must have the shape of series, {tuple(judged.series.shape)} as [batch, variates, time], "
+            f"got {tuple(context.series.shape)}"
+        )
+    scoring = _Scoring(teacher, context, judged, min(ahead, teacher.stride), at_most, within)
     with teacher.at_work():
         return scoring.run()
 

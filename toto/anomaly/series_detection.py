@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from toto.data.forecast_frame import FrameKind
 from toto.data.history_frame import Happened, happened_frame, history_frame
 from toto.data.regular_series import RegularSeries
 from toto.errors import InputError
-from toto.inference.arguments import one_of
+from toto.inference.arguments import one_of, whole_number
 from toto.inference.context_notes import note_flat
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SeriesDetection(Sequence[Detection]):
         """
         return history_frame(self.series, [_columns(one) for one in self.detections], self.kind)
 
-    def plot(self, place: int | None = None, *, title: str | None = None) -> "Figure":
+    def plot(self, place: SupportsIndex | None = None, *, title: str | None = None) -> "Figure":
         """Draw history, expected range, events, and the score below; see `plot_detection`.
 
         Args:
@@ -77,9 +77,9 @@ class SeriesDetection(Sequence[Detection]):
                 f"place must say which of {len(self)} series to draw, from 0 (strangest is that of the most "
                 f"severe event, {self.strangest}), or multivariate=True must make one of all"
             )
-        which = 0 if place is None else place
-        if not -len(self) <= which < len(self):
-            raise InputError(f"place must be that of one of {len(self)} series, from 0, got {place}")
+        which = 0 if place is None else whole_number(place)
+        if which is None or not -len(self) <= which < len(self):
+            raise InputError(f"place must be that of one of {len(self)} series, from 0, got {place!r}")
         one = self.series[which]
         return plot_detection(replace(self[which], times=one.times()), one.labels, title=title)
 

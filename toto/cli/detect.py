@@ -107,6 +107,7 @@ def _print(
     for name in ("start", "end", "severity", "variates", "value", "expected"):
         right = name in ("severity", "value", "expected")
         table.add_column(name, justify="right" if right else "left", no_wrap=name != "variates")
+    table.add_column("")  # the mark of the clean part
     shown = frame.sort_values("severity", ascending=False).head(MAX_SHOWN).sort_values("start", kind="stable")
     for row in shown.itertuples():
         expected = f"{row.expected_low:.4g} to {row.expected_high:.4g}"
@@ -117,6 +118,7 @@ def _print(
             row.variates,
             f"{row.value:.4g}",
             expected,
+            "*" if row.in_clean_part else "",
         )
         table.add_row(*(Text(cell) for cell in cells))
     steps = sum(one.values.shape[1] for one in series)
@@ -124,6 +126,8 @@ def _print(
     typer.echo(f"{data.name}: {_events(len(frame))} in {steps:,} steps, {after} of them after the clean part")
     if len(frame):
         print_table(table)
+    if shown["in_clean_part"].any():
+        typer.echo("* in the clean part: calibrated on as if it were usual; --clean sets the share.")
     if len(frame) > MAX_SHOWN:
         typer.echo(f"The {MAX_SHOWN} most severe; --out events.csv writes all.")
     of_each = f" of each of {len(series)} series" if len(series) > 1 else ""

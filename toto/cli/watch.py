@@ -48,7 +48,8 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
 
     Raises:
         InputError: a detector or a rate that is none, a state in no folder, a history that cannot be read or
-            is too short, or first rows that lack a header or what is watched.
+            is too short, first rows that lack a header or what is watched, or rows that end before there
+            are enough to begin with.
         CheckpointError: no such model, or a file of state that is none.
     """
     if settings.detector not in DETECTORS:  # what is wrong is said before anything else
@@ -61,6 +62,7 @@ def run_watch(lines: Iterable[str], settings: WatchSettings, show: Callable[[str
         watcher.watch(lines)
     finally:
         watcher.save()
+    watcher.check_begun()  # an alarm that could never come is worse than an error
 
 
 class Watcher:
@@ -70,7 +72,11 @@ class Watcher:
         self._model = model
         self._settings = settings
         self._show = show
+        self._needed = _PATCHES_TO_BEGIN * model.config.patch_size  # rows
         self._collected: list[Row] = []
+        self._num_collected = 0  # with those that were not begun with
+        self._hindrance = ""  # why collected rows were none to begin with
+        self._has_begun = False
         self._watched: LiveStream | None = None
         self._gaps = Gaps()
         self._num_taken = 0
@@ -137,21 +143,34 @@ class Watcher:
         if self._settings.state is not None and self._watched is not None:
             self._watched.save(self._settings.state, self._header)
 
+    def check_begun(self) -> None:
+        """Check, when rows have ended, that watching had begun.
+
+        Raises:
+            InputError: too few rows came, or none that could be begun with.
+        """
+        if not self._has_begun:
+            raise InputError(
+                f"nothing was watched: it takes {self._needed} rows to begin with, got "
+                f"{self._num_collected or 'none'}{self._hindrance}: give more, or a --history of such rows"
+            )
+
     def _collect(self, row: Row) -> None:
-        needed = _PATCHES_TO_BEGIN * self._model.config.patch_size
+        self._num_collected += 1
         if not self._collected:
-            log.warning("collecting %d rows to begin with", needed)
+            log.warning("collecting %d rows to begin with", self._needed)
         elif not _is_later(row, self._collected[-1]):
             self._leave_out(row, f"it must be later than that of {self._collected[-1].text} before it")
             return
         self._misfits = Misfits()
         self._collected.append(row)
-        if len(self._collected) < needed:
+        if len(self._collected) < self._needed:
             return
         rows, self._collected = self._collected, []
         try:
             self._begin(rows)
         except InputError as error:
+            self._hindrance = f": {error}"
             log.warning("watching cannot begin with these rows: %s", error)
 
     def _report_absent(self, row: Row, columns: Sequence[str]) -> None:
@@ -192,6 +211,7 @@ class Watcher:
         self._report_begin(self._watched)
 
     def _report_begin(self, watched: LiveStream) -> None:
+        self._has_begun = True
         log.info("watching %s every %g s", ", ".join(watched.columns), watched.interval_seconds)
 
     def _detector(self, interval_seconds: float) -> Detector:

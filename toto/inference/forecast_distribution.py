@@ -258,12 +258,16 @@ def quantile_levels(q: Any) -> Float[Tensor, "*levels"]:
     return levels
 
 
-def interval_levels(coverage: float) -> tuple[float, float]:
+def interval_levels(coverage: Any) -> tuple[float, float]:
     """The levels of the ends of the central interval that holds a step with this probability.
 
     Raises:
-        InputError: a coverage outside 0 to 1.
+        InputError: a coverage outside 0 to 1, or nothing that is one number.
     """
-    if not 0 <= coverage <= 1:
+    try:
+        share = torch.as_tensor(coverage, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}") from error
+    if share.ndim or not 0 <= share.item() <= 1:
         raise InputError(f"coverage must be a probability from 0 to 1, got {coverage!r}")
-    return (1 - coverage) / 2, (1 + coverage) / 2
+    return (1 - share.item()) / 2, (1 + share.item()) / 2

@@ -9,7 +9,7 @@ import torch
 
 from toto.data.masked_timeseries import MaskedTimeseries
 from toto.errors import InputError
-from toto.inference.arguments import count
+from toto.inference.arguments import count, flag, one_of
 from toto.inference.forecast import Forecast
 from toto.inference.forecaster import dropout_off
 from toto.inference.forecaster2 import Toto2Forecaster
@@ -38,7 +38,7 @@ class StreamGroup:
             of work per step; False by the prediction of its patch, for one token per patch.
 
     Raises:
-        InputError: no model, or a max_context below two patches.
+        InputError: no model, a max_context below two patches, or a one_step_ahead that is no bool.
     """
 
     def __init__(self, model: Any, *, max_context: int = 4096, one_step_ahead: bool = False) -> None:
@@ -50,7 +50,7 @@ class StreamGroup:
             raise InputError(
                 f"max_context must hold two patches of {self._grid.patch_size} steps, got {max_context} steps"
             )
-        self.one_step_ahead = one_step_ahead
+        self.one_step_ahead = flag("one_step_ahead", one_step_ahead)
         self.notes: dict[str, Any] = {}  # anything that JSON holds, to be saved with the streams
         self._members: dict[Hashable, Member] = {}
         self._free: list[int] = []  # slots that others left
@@ -79,6 +79,8 @@ class StreamGroup:
         Raises:
             InputError: an id that is there already, or a history that breaks a rule; nothing is added.
         """
+        _check_by_id("histories", histories)
+        _check_by_id("times", {} if times is None else times)
         known = sorted(map(repr, set(histories) & set(self._members)))
         if known:
             raise InputError(f"histories must be of new streams, got {known[0]}: remove it first")
@@ -123,8 +125,9 @@ class StreamGroup:
             InputError: no such stream, another number of variates, or times that break a rule. Then
                 nothing is appended to any stream.
         """
-        if late not in LATE:
-            raise InputError(f"late must be one of {', '.join(LATE)}, got {late!r}")
+        one_of("late", late, LATE)
+        _check_by_id("values", values)
+        _check_by_id("times", {} if times is None else times)
         arrived: dict[Hashable, Values] = {}
         for key, given in values.items():
             member = self._member(key)
@@ -279,6 +282,15 @@ class StreamGroup:
     def _new_engine(self, num_variates: int, num_exogenous_variables: int) -> Engine:
         encoder = encoder_of(self.forecaster, num_variates, self._grid.max_steps)
         return Engine(encoder, self._grid, num_exogenous_variables, self.one_step_ahead)
+
+
+def _check_by_id(name: str, given: Any) -> None:
+    """Tables of pandas and others, with streams as columns, do as well as a dict."""
+    if not (hasattr(given, "items") and hasattr(given, "get")):
+        raise InputError(
+            f"{name} must be by stream, a dict such as {{'host-1': ...}}, got {type(given).__name__}: "
+            "a series by itself is a Stream"
+        )
 
 
 @contextmanager

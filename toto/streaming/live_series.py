@@ -1,6 +1,6 @@
 """The names of live series: data of any kind become steps of streams, and steps get their names back."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,20 +25,22 @@ class LiveSeries:
         inputs: the series as they began.
         layout: what the columns of frames are.
         with_times: whether steps arrive with their times, in frames; else in arrays.
+
+    Raises:
+        InputError: two series whose names are written alike.
     """
 
     def __init__(self, inputs: Inputs, layout: Layout, with_times: bool) -> None:
         self._inputs, self._layout, self._with_times = inputs, layout, with_times
         self.kind = inputs.kind
-        keys: list[Hashable] = ["; ".join(one.labels) for one in inputs.series]
-        self.by_key = dict(zip(keys if len(keys) > 1 else [None], inputs.series, strict=True))
+        self.by_key = _by_key(inputs.series)
 
     @classmethod
     def of(cls, history: Any, layout: Layout) -> "LiveSeries":
         """Those in a frame, an array or a list; see `TotoPipeline.stream`.
 
         Raises:
-            InputError: a history without times, or steps that are not even.
+            InputError: a history without times, steps that are not even, or names that are written alike.
         """
         with_times = has_times(history, layout)
         inputs = read_inputs(history, layout, None, 0)
@@ -90,3 +92,25 @@ class LiveSeries:
     def from_notes(cls, notes: dict[str, Any]) -> "LiveSeries":
         """What `to_notes` was given."""
         return cls(*from_notes(notes))
+
+
+def _by_key(series: Sequence[RegularSeries]) -> dict[Hashable, RegularSeries]:
+    """Series by their names as they are written; one by itself needs none."""
+    if len(series) == 1:
+        return {None: series[0]}
+    by_key: dict[Hashable, RegularSeries] = {}
+    for one in series:
+        key = "; ".join(one.labels)
+        if key in by_key:
+            raise InputError(
+                f"history must hold series whose names are written differently, got {_names(by_key[key])} "
+                f"and {_names(one)}, which both are {key!r}: rename one of them"
+            )
+        by_key[key] = one
+    return by_key
+
+
+def _names(one: RegularSeries) -> list[Any]:
+    """What `labels` writes out."""
+    pairs = list(zip(one.ids, one.variates, strict=False))
+    return pairs if one.several_targets else list(one.ids or one.variates)
