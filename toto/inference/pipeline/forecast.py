@@ -173,8 +173,8 @@ class PipelineForecast:
     def aggregate(self, how: str) -> Float[Tensor, "*rows samples"]:
         """The sum, mean, max or min over the horizon in each path; `.quantile(0.9, dim=-1)` of it, and so on.
 
-        Make the forecast with `joint_draws=True`: 80 % intervals of the sum of 64 steps then held 77 to 80 %
-        of what happened, those of the maximum 80 to 83 %. Else they held 21 to 26 and 30 to 41 %: sums and
+        Make the forecast with `joint_draws=True`: 80 % intervals of the sum of 64 steps then held 78 to 80 %
+        of what happened, those of the maximum 80 to 83 %. Else they held 20 to 26 and 30 to 42 %: sums and
         means are spread some four times too little, maxima are too high and minima too low.
 
         Raises:
