@@ -125,8 +125,8 @@ class SeriesStream:
 
         Args:
             horizon: steps to forecast.
-            options: `num_samples`, `quantile_levels`, `seed`, `missing`, `keep_samples` and `progress` of
-                `TotoPipeline.forecast`.
+            options: `num_samples`, `quantile_levels`, `seed`, `missing`, `keep_samples`, `joint_draws` and
+                `progress` of `TotoPipeline.forecast`.
 
         Raises:
             InputError: an argument that breaks a rule.
