@@ -13,7 +13,8 @@ FIRST = {
     "lightning_checkpoint lightning_module mixture_quantile mixture_tail rope scaler student_t toto "
     "transformer",
     "inference": "batch_forecast call decoding distribution_recorder forecast forecast_distribution "
-    "forecaster gluonts_forecast gluonts_predictor joint_draws philox predict_distribution quasi_random request",
+    "forecaster gluonts_forecast gluonts_predictor joint_draws philox predict_distribution quasi_random "
+    "request",
     "inference/memory": "demand",
     "inference/pipeline": "batches sampled",
     "evaluation": "backtest_one_pass backtest_origins",
