@@ -1,6 +1,8 @@
 """What every test can use: tiny real models, and the folder of reference data where it is present."""
 
 import os
+import re
+import shutil
 from importlib import import_module
 from pathlib import Path
 
@@ -108,6 +110,31 @@ def make_tiny2():
 def tiny2(make_tiny2) -> Toto2Model:
     """A tiny random model of the second generation in float64."""
     return make_tiny2()
+
+
+@pytest.fixture
+def python_blocks():
+    """A function that gives the blocks of Python code on a page."""
+
+    def blocks(page: Path) -> list[str]:
+        return re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+    return blocks
+
+
+@pytest.fixture
+def run_page(python_blocks, tmp_path, monkeypatch):
+    """A function that runs the Python code of a page, beside the examples, and gives the names it defined."""
+
+    def run(page: Path) -> dict:
+        shutil.copytree(ROOT / "examples", tmp_path / "examples")
+        monkeypatch.chdir(tmp_path)
+        names: dict = {}
+        for block in python_blocks(page):
+            exec(compile(block, page.name, "exec"), names)
+        return names
+
+    return run
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import re
 import runpy
-import shutil
 from pathlib import Path
 
 import pytest
@@ -20,17 +19,9 @@ SMALLER = {  # sizes that notebooks set, and what tests run them with
 }
 
 
-def python_blocks(path: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
-
-
-def test_the_code_of_the_readme_runs_and_gives_the_shapes_it_names(tmp_path, monkeypatch):
+def test_the_code_of_the_readme_runs_and_gives_the_shapes_it_names(run_page, tmp_path):
     pytest.importorskip("matplotlib").use("Agg")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for block in python_blocks(ROOT / "README.md"):
-        exec(compile(block, "README.md", "exec"), names)
+    names = run_page(ROOT / "README.md")
     assert list(names["forecast"].to_frame().columns)[:5] == ["time", "variate", "mean", "median", "0.1"]
     assert names["forecast"].quantile([0.05, 0.95]).shape == (2, 2, 96)
     assert names["paths"].samples.shape == (1, 2, 24, 256)

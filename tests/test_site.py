@@ -1,7 +1,6 @@
 """The documentation site: all pages are reached, all public names described, and what pages show runs."""
 
 import re
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,10 +15,6 @@ DOCS = ROOT / "docs"
 NOT_FOR_RUNNING = {"toto2.md"}  # pages whose examples need a checkpoint that is not in the package
 SLOW = {"finetuning.md"}  # it trains; a notebook does, shortly, in the other tests
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
-
-
-def python_blocks(path: Path) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
 def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
@@ -50,18 +45,14 @@ def test_every_public_name_is_described_in_the_api():
         if page not in NOT_FOR_RUNNING
     ],
 )
-def test_the_python_code_of_a_page_runs(page, tmp_path, monkeypatch):
+def test_the_python_code_of_a_page_runs(page, python_blocks, run_page):
     blocks = python_blocks(DOCS / page)
     if not blocks:
         pytest.skip("no Python code on this page")
     if any("finetune" in block for block in blocks):
         pytest.importorskip("lightning")
     pytest.importorskip("matplotlib").use("Agg")
-    shutil.copytree(ROOT / "examples", tmp_path / "examples")
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for block in blocks:
-        exec(compile(block, page, "exec"), names)
+    run_page(DOCS / page)
 
 
 def test_links_out_of_the_pages_lead_to_files_beside_them_in_the_site(script):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from toto import InputError, MaskedTimeseries, Toto, TotoForecaster, TotoPipeline, estimate_memory
+from toto import InputError, MaskedTimeseries, Toto, TotoForecaster, TotoPipeline
 from toto.inference import decoding, joint_draws
 from toto.inference.context import Context, prepare_context
 from toto.inference.decoding import Randomness
@@ -186,14 +186,6 @@ def test_a_value_far_out_does_not_part_what_goes_together():
         errors = joint_draws._normal_errors(model, prepare_context(inputs, model))
         assert bool(errors.values.isfinite().all())
         assert errors.values.abs().max() == 5
-
-
-def test_memory_for_joint_draws_is_counted(make_tiny):
-    model = make_tiny(patch_size=64, stride=64)
-    sizes = {"context_length": 4096, "prediction_length": 8, "num_samples": 4}
-    plain, joint = (estimate_memory(model, **sizes, joint_draws=joint) for joint in (False, True))
-    assert joint.prefill > 1.5 * plain.prefill
-    assert joint.weights == plain.weights
 
 
 def test_totals_of_walks_are_as_wide_as_they_are(as_users_call):

@@ -1,4 +1,3 @@
-import re
 from pathlib import Path
 
 import pytest
@@ -8,11 +7,8 @@ pytest.importorskip("pandas")
 GUIDE = Path(__file__).parents[2] / "docs" / "streaming.md"
 
 
-def test_the_code_of_the_guide_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    names: dict = {}
-    for block in re.findall(r"```python\n(.*?)```", GUIDE.read_text(encoding="utf-8"), flags=re.DOTALL):
-        exec(compile(block, "streaming.md", "exec"), names)
+def test_the_code_of_the_guide_runs(run_page):
+    names = run_page(GUIDE)
     assert len(names["stream"]) == 2
     assert names["stream"].group.num_steps("load") == 600
     assert names["one"].num_steps == 515

@@ -270,3 +270,11 @@ def test_what_is_no_model_or_no_size_is_an_error(tiny):
             estimate_memory(tiny, **sizes(512, 64, 16) | {name: 0})
     with pytest.raises(InputError, match=r'samples_per_batch must be "auto" or a whole number .* got 0'):
         estimate_memory(tiny, **sizes(512, 64, 16), samples_per_batch=0)
+
+
+def test_memory_for_joint_draws_is_counted(make_tiny):
+    model = make_tiny(patch_size=64, stride=64)
+    sizes = {"context_length": 4096, "prediction_length": 8, "num_samples": 4}
+    plain, joint = (estimate_memory(model, **sizes, joint_draws=joint) for joint in (False, True))
+    assert joint.prefill > 1.5 * plain.prefill
+    assert joint.weights == plain.weights
